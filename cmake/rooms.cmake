@@ -1,0 +1,21 @@
+# A room is a folder under src/ and one static library. Its name is the folder's path with _ for /.
+#   baton_room(store/sqlite USES core ports NEEDS SQLite::SQLite3)
+# USES: the rooms whose headers it may include (scripts/check holds the same arrows against every #include);
+# NEEDS: libraries from outside.
+function(baton_room folder)
+  cmake_parse_arguments(ROOM "" "" "USES;NEEDS" ${ARGN})
+  string(REPLACE / _ name ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cpp)
+  set(uses)
+  foreach(room IN LISTS ROOM_USES)
+    string(REPLACE / _ room ${room})
+    list(APPEND uses baton_${room})
+  endforeach()
+  if(sources)
+    add_library(baton_${name} STATIC ${sources})
+    target_link_libraries(baton_${name} PUBLIC baton_options ${uses} PRIVATE ${ROOM_NEEDS})
+  else()
+    add_library(baton_${name} INTERFACE)
+    target_link_libraries(baton_${name} INTERFACE baton_options ${uses} ${ROOM_NEEDS})
+  endif()
+endfunction()

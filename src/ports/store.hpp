@@ -1,0 +1,136 @@
+/// Where runs live. Every method is one transaction; times are the store's own clock (R5). Shared by all coroutines of a replica: calls
+/// may overlap. Errors of all: store.unavailable (for writes: unknown whether written; the next pass finds out), store.damaged.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/decide.hpp"
+#include "core/run.hpp"
+#include "ports/runtime.hpp"
+
+namespace baton {
+
+/// A run about to be made: its tasks are PUBLISHED, `scheduled` is NULL.
+struct NewRun {
+  RunUuid uuid;
+  UserId user;
+  ProjectId project;
+  std::string request;  ///< see RunDefinition
+  bool keep_going = false;
+  bool simulated = false;
+  std::vector<core::TaskDefinition> tasks;
+  /// All node ids of the project, in document order: comp_tasks keeps these (others are dropped from the view).
+  std::vector<NodeId> project_nodes;
+};
+
+struct BeginPass {
+  core::RunKey run;
+  Fence known = Fence::none();  ///< what the caller has of the run already (the fence of its last pass - 1)
+  ReplicaId replica;
+  std::int32_t excused = 0;  ///< passes of this replica that began and then ended fenced or unavailable: not the run's failures (R8)
+};
+
+/// What a commit answers. `woken`: the mark moved since the ticket was read, so there is more to do; `open`: see design §1.
+struct Committed {
+  bool woken = false;
+  bool open = true;
+};
+
+/// A wake-up's answer: whether a message has to be published (the mark was not pending before).
+struct Woken {
+  bool publish = false;
+};
+
+/// A run as people see it.
+struct RunView {
+  RunId id;
+  RunUuid uuid;
+  core::RunKey key;
+  core::RunRecord record;
+  std::string request;
+  bool keep_going = false;
+  bool simulated = false;
+  bool open = true;
+  Fence fence;
+  std::optional<core::Instant> scheduled, processed, wake_at;
+  std::string last_failure;
+};
+/// A task of a run as people see it.
+struct TaskView {
+  NodeId node;
+  core::TaskRecord record;
+  std::optional<double> progress;
+};
+/// A node's row in the view of the project's newest run (comp_tasks).
+struct NodeView {
+  NodeId node;
+  core::State state = core::State::not_started;
+  std::shared_ptr<const core::Success> success;  ///< its last success that was not simulated
+  std::shared_ptr<const core::Success> simulated;  ///< its last success in a simulated run
+  std::optional<RunId> run;  ///< the newest run that had it
+};
+
+struct DuePolicy {
+  core::Duration revisit = std::chrono::minutes(10);  ///< processed longer ago than this: visited all the same
+  core::Duration lost = std::chrono::seconds(15);     ///< pending for longer: published again; doubling to ten minutes
+};
+
+struct ProgressWrite {
+  core::RunKey run;
+  Index task = 0;
+  JobId job;
+  double progress = 0;  ///< 0 to 1; only ever upwards, only while this job is live (R3)
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // ---- starting -------------------------------------------------------------------------------------------------------
+  /// Errors: store.run_exists (the project has an unfinished run: `where` = its key), store.bad_run.
+  virtual awaitable<Result<core::RunKey>> create_run(NewRun run) = 0;
+  /// R4: always moves the mark of an open run, and says whether a message has to be published. `jobs`: whose push caused it; those whose
+  /// attempt has ended owe their release again (R9), which opens the run again. A run that is not open and owes nothing: no change.
+  /// Errors: store.not_found.
+  virtual awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) = 0;
+  /// Writes the desire and its mark in one transaction, clears wake_at. Publish always. A run that is final: no change, not an error.
+  /// Errors: store.not_found.
+  virtual awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) = 0;
+
+  // ---- the pass -------------------------------------------------------------------------------------------------------
+  /// Opens a pass: raises the run's fence, counts a failure (cleared by commit), writes wake_at = clock + back-off(failures), and reads.
+  /// Errors: store.not_found · store.ended (not open; its mark is cleared) · store.backing_off (`where` = µs until its time) ·
+  /// store.held (held, and no desire: nothing to do).
+  virtual awaitable<Result<core::Ticket>> begin_pass(BeginPass pass) = 0;
+  /// Writes a decision if `ticket.fence` is still the run's highest; then mark, `processed`, `committed`, `open`.
+  /// Errors: store.fenced (a newer pass owns the run, or it is gone: act on nothing; `where` = "pending" if its mark still is).
+  virtual awaitable<Result<Committed>> commit(core::Ticket ticket, core::Decision decision) = 0;
+  /// Of jobs that run, in batches; outside the fence.
+  virtual awaitable<Result<void>> write_progress(std::vector<ProgressWrite> writes) = 0;
+
+  // ---- the manager ----------------------------------------------------------------------------------------------------
+  /// Moves the marks of the open runs that are due (design §6) and gives those to publish, at most `max`.
+  virtual awaitable<Result<std::vector<core::RunKey>>> due(DuePolicy policy, std::size_t max) = 0;
+  /// Says that this replica lives, from now until the store learns otherwise.
+  virtual awaitable<Result<void>> join(ReplicaId replica) = 0;
+  /// Marks the open runs whose follower (replica of the last pass) is gone; gives those to publish.
+  virtual awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) = 0;
+
+  // ---- reading --------------------------------------------------------------------------------------------------------
+  /// Newest first, at most `max`. An unknown project has none.
+  virtual awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) = 0;
+  /// Errors: store.not_found.
+  virtual awaitable<Result<RunView>> run(core::RunKey run) = 0;
+  /// The run's tasks with changed_in > `since`, by index. `Fence::none()`: all.
+  virtual awaitable<Result<std::vector<TaskView>>> tasks(core::RunKey run, Fence since) = 0;
+  /// All attempts of a run, or of one of its nodes, by task and attempt.
+  virtual awaitable<Result<std::vector<core::AttemptRecord>>> attempts(core::RunKey run, std::optional<NodeId> node) = 0;
+  virtual awaitable<Result<std::shared_ptr<const core::RunDefinition>>> definition(core::RunKey run) = 0;
+  /// The view of the project's newest runs, in document order.
+  virtual awaitable<Result<std::vector<NodeView>>> nodes(ProjectId project) = 0;
+};
+
+}  // namespace baton
