@@ -50,7 +50,8 @@ class Runtime {
   virtual std::uint64_t random() = 0;
   /// RFC 4122 version 4.
   virtual std::string uuid() = 0;
-  /// Runs `work` where it may block, and returns when it is done. Work given to one lane runs in the order given, one at a time.
+  /// Runs `work` where it may block, and returns when it is done. Work is begun in the order given: that of `store` one at a time, that
+  /// of `files` perhaps two at a time.
   enum class Lane : std::uint8_t { store, files };
   virtual awaitable<void> blocking(Lane lane, std::function<void()> work) = 0;
 };
