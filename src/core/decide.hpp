@@ -12,8 +12,8 @@
 namespace baton::core {
 
 struct Policy {
-  std::uint32_t room = 64;  ///< how many more jobs may be handed to the backend (R17)
-  std::int32_t lost_max = 1;  ///< COMPUTATIONAL_BACKEND_MAX_TASK_RETRIES; a step's own `retries.lost` goes first
+  std::uint32_t room = 64;    ///< how many more jobs may be handed to the backend (R17)
+  bool kill = false;          ///< cancel without the soft way first (Ctrl-C twice)
   Duration ask_again_min = std::chrono::seconds(5);   ///< R16: doubling from here …
   Duration ask_again_max = std::chrono::seconds(60);  ///< … to here
   Duration lacking_max = std::chrono::minutes(10);    ///< waiting for resources, then FAILED
