@@ -19,6 +19,9 @@ namespace baton::core {
 /// name and digest, foreach values, params used (pipeline format, "The key of a task"). Never over a path, a time or the machine.
 /// `file_digests` parallel to `Step::files`.
 [[nodiscard]] std::string definition_digest(const Node& node, std::span<const std::string> file_digests);
+/// definition_digest in its two halves, for who has many nodes of one step: what the step says, and then what the node adds.
+[[nodiscard]] std::string step_digest(const Step& step, std::span<const std::string> file_digests);
+[[nodiscard]] std::string node_digest(const Node& node, std::string_view digest_of_step);
 /// The digest that stands for a gathered list.
 [[nodiscard]] std::string gathered_digest(std::span<const std::string> digests);
 

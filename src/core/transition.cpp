@@ -5,7 +5,6 @@ namespace {
 
 using enum Desired;
 using enum State;
-constexpr auto any = Set<Seen>::all();
 constexpr Set<Desired> either{Desired::run, drain, expire, Desired::cancel};
 constexpr Set<Desired> going_on{Desired::run, drain, expire};
 /// States in which a job may exist. WAITING_FOR_CLUSTER is one of them in rows that the reference wrote.

@@ -1,0 +1,51 @@
+#include "scheduling/manager.hpp"
+
+#include <utility>
+
+#include "scheduling/names.hpp"
+
+namespace baton {
+
+Manager::Manager(Runtime& runtime, Store& store, Queue& queue, Lock& lock, ManagerOptions options)
+    : runtime_(runtime), store_(store), queue_(queue), lock_(lock), options_(std::move(options)), stopped_(runtime.event()) {}
+
+awaitable<void> Manager::serve() {
+  auto due_at = runtime_.steady();
+  while (!stopping_) {
+    const bool for_due = runtime_.steady() >= due_at;
+    if (for_due) due_at = runtime_.steady() + options_.interval;
+    co_await look(for_due);
+    const auto stopped = co_await stopped_->wait_for(options_.look_for_gone);
+    static_cast<void>(stopped);
+  }
+}
+
+void Manager::stop() {
+  stopping_ = true;
+  stopped_->notify();
+}
+
+awaitable<void> Manager::look(bool for_due) {
+  auto lease = co_await lock_.acquire(manager_lock(), options_.lock_life);
+  // Held: another replica looks. Away: we look all the same, the statements are idempotent.
+  if (!lease && lease.error().code == "lock.held") co_return;
+  auto orphans = co_await store_.orphans(options_.batch_max);
+  co_await publish(std::move(orphans));
+  if (for_due) {
+    auto due = co_await store_.due(options_.due, options_.batch_max);
+    co_await publish(std::move(due));
+  }
+  if (lease) co_await lock_.release(*lease);
+}
+
+awaitable<void> Manager::publish(Result<std::vector<core::RunKey>> found) {
+  if (!found) {
+    options_.trouble(found.error());
+    co_return;
+  }
+  if (found->empty()) co_return;
+  const auto published = co_await queue_.publish(std::move(*found));
+  if (!published) options_.trouble(published.error());
+}
+
+}  // namespace baton

@@ -1,0 +1,43 @@
+/// Finds the runs that are due, from the store alone, and publishes them. One replica at a time does it; doing it twice is harmless.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "ports/lock.hpp"
+#include "ports/queue.hpp"
+#include "ports/runtime.hpp"
+#include "ports/store.hpp"
+
+namespace baton {
+
+struct ManagerOptions {
+  core::Duration interval = std::chrono::seconds(5);  ///< BATON_SCHEDULING_INTERVAL
+  core::Duration look_for_gone = std::chrono::seconds(1);
+  core::Duration lock_life = std::chrono::seconds(10);
+  DuePolicy due;
+  std::size_t batch_max = 1000;
+  std::function<void(const Error&)> trouble = [](const Error&) {};
+};
+
+class Manager {
+ public:
+  Manager(Runtime& runtime, Store& store, Queue& queue, Lock& lock, ManagerOptions options);
+  /// Looks at once, then at each interval, until stop().
+  awaitable<void> serve();
+  void stop();
+
+ private:
+  awaitable<void> look(bool for_due);
+  awaitable<void> publish(Result<std::vector<core::RunKey>> found);
+
+  Runtime& runtime_;
+  Store& store_;
+  Queue& queue_;
+  Lock& lock_;
+  ManagerOptions options_;
+  std::unique_ptr<Event> stopped_;
+  bool stopping_ = false;
+};
+
+}  // namespace baton

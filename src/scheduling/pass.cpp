@@ -1,0 +1,130 @@
+#include "scheduling/pass.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace baton {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr std::size_t submit_batch_max = 1000;  // R18
+
+/// What an answer other than a ticket means for the caller.
+PassResult refused(const Error& error) {
+  PassResult result{.error = error};
+  if (error.code == "store.ended" || error.code == "store.held" || error.code == "store.not_found") result.end = PassEnd::over;
+  if (error.code == "store.backing_off") {
+    result.end = PassEnd::backing_off;
+    std::int64_t microseconds = 0;
+    std::from_chars(error.where.data(), error.where.data() + error.where.size(), microseconds);
+    result.look_again = core::Duration(microseconds);
+  }
+  if (error.code == "store.fenced") {
+    result.end = PassEnd::fenced;
+    result.pending = error.where == "pending";
+  }
+  return result;
+}
+
+/// The jobs that must be asked for: those nobody has answered for yet, those that owe their release, and, when this replica begins to follow
+/// the run, all that live.
+std::vector<JobId> jobs_to_ask(const core::Run& run, bool all) {
+  std::vector<JobId> jobs;
+  for (const auto i : all ? run.live() : run.unseen()) jobs.push_back(*run.task(i).job);
+  for (const auto& [job, owed] : run.owed()) jobs.push_back(job);
+  return jobs;
+}
+
+}  // namespace
+
+awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optional<Lease>& lease) {
+  const BeginPass question{.run = run, .known = known.fence, .replica = options_.replica, .excused = known.excused};
+  const auto ticket = co_await store_.begin_pass(question);
+  if (!ticket) {
+    auto result = refused(ticket.error());
+    co_return result;
+  }
+  known.run.apply(*ticket);
+  known.fence = Fence(ticket->fence.value() - 1);
+  const auto policy = policy_for(known, *ticket);
+  known.store_time = ticket->now;
+  known.steady_time = runtime_.steady();
+
+  const bool anew = std::exchange(known.stream_lost, false);
+  const auto ask = jobs_to_ask(known.run, anew);
+  const auto observed = co_await backend_.observe(run, ask, anew ? Cursor::begin() : known.cursor);
+  auto decision = core::decide(known.run, observed.news, policy, ticket->now);
+
+  const auto ours = co_await still_ours(lease);
+  if (!ours) {
+    ++known.excused;
+    known.stream_lost = known.stream_lost || anew;
+    co_return PassResult{.end = PassEnd::fenced};
+  }
+  const auto wake_at = decision.wake_at;
+  const auto committed = co_await store_.commit(*ticket, decision);
+  if (!committed) {
+    ++known.excused;
+    known.stream_lost = known.stream_lost || anew;
+    auto result = refused(committed.error());
+    co_return result;
+  }
+  known.excused = 0;
+  known.cursor = observed.cursor;
+  co_await act(run, std::move(decision));
+  PassResult result{.end = PassEnd::committed, .woken = committed->woken, .open = committed->open};
+  if (wake_at && committed->open) result.look_again = *wake_at - ticket->now;
+  co_return result;
+}
+
+core::Policy Pass::policy_for(const KnownRun& known, const core::Ticket& ticket) const {
+  auto policy = options_.policy;
+  const auto waiting_max = options_.waiting_max > 0 ? options_.waiting_max : 2 * backend_.slots();
+  const auto waiting = known.run.count(core::State::pending) + known.run.count(core::State::waiting_for_resources);
+  policy.room = waiting_max > waiting ? waiting_max - waiting : 0;
+  if (known.store_time != core::Instant{}) {  // R5: a store's clock that jumps lets no wait expire
+    const auto jump = (ticket.now - known.store_time) - (runtime_.steady() - known.steady_time);
+    policy.waits_may_expire = jump < 30s && jump > -30s;
+  }
+  return policy;
+}
+
+/// Loss of the lock stops the writing. A lease that runs low is renewed; a lock service that is away leaves the fence alone to protect.
+awaitable<bool> Pass::still_ours(std::optional<Lease>& lease) {
+  if (!lease || runtime_.steady() + options_.lock_life / 3 < lease->until) co_return true;
+  auto renewed = co_await lock_.renew(*lease, options_.lock_life);
+  if (renewed) {
+    lease = std::move(*renewed);
+    co_return true;
+  }
+  const bool away = renewed.error().code == "lock.unavailable";
+  lease.reset();
+  co_return away;
+}
+
+/// Each action is idempotent, and its loss is covered by wake_at (R16): an error here changes nothing.
+awaitable<void> Pass::act(core::RunKey run, core::Decision decision) {
+  auto first = decision.submit.begin();
+  while (first != decision.submit.end()) {
+    const auto count = std::min<std::ptrdiff_t>(submit_batch_max, decision.submit.end() - first);
+    std::vector<core::Job> batch(std::make_move_iterator(first), std::make_move_iterator(first + count));
+    first += count;
+    const auto submitted = co_await backend_.submit(std::move(batch));
+    if (!submitted) break;
+  }
+  if (!decision.bar.empty()) {
+    const auto barred = co_await backend_.bar(run, std::move(decision.bar));
+    static_cast<void>(barred);
+  }
+  if (!decision.cancel.empty()) {
+    const auto cancelled = co_await backend_.cancel(run, std::move(decision.cancel));
+    static_cast<void>(cancelled);
+  }
+  if (!decision.release.empty()) {
+    const auto released = co_await backend_.release(run, std::move(decision.release));
+    static_cast<void>(released);
+  }
+}
+
+}  // namespace baton

@@ -1,0 +1,69 @@
+/// One visit to a run: observe, decide, commit, act (design "The pass").
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "core/decide.hpp"
+#include "ports/backend.hpp"
+#include "ports/lock.hpp"
+#include "ports/runtime.hpp"
+#include "ports/store.hpp"
+
+namespace baton {
+
+/// What a replica remembers of a run between its passes. Lost with the replica, and then read again.
+struct KnownRun {
+  core::Run run;
+  Fence fence = Fence::none();  ///< what `run` holds for certain: its last pass - 1, which brings that pass's own writes back
+  Cursor cursor;                ///< in the backend's news
+  bool stream_lost = true;      ///< what the backend told us may be old, or nothing was told yet: everything is asked anew
+  std::int32_t excused = 0;     ///< our passes that ended fenced or unavailable since one succeeded (R8)
+  core::Instant store_time{};   ///< the store's clock at the last pass …
+  core::Duration steady_time{};  ///< … and ours
+};
+
+enum class PassEnd : std::uint8_t {
+  committed,    ///< and acted
+  over,         ///< the run is not open, held without a desire, or gone
+  backing_off,  ///< too early after a failed pass
+  fenced,       ///< a newer pass owns the run: nothing was acted on
+  unavailable   ///< unknown whether it was written: nothing was acted on
+};
+struct PassResult {
+  PassEnd end = PassEnd::unavailable;
+  bool woken = false;    ///< committed: the mark moved meanwhile
+  bool open = true;      ///< committed: there is something left
+  bool pending = true;   ///< fenced: the mark is still pending
+  std::optional<core::Duration> look_again;  ///< committed: until wake_at; backing_off: until the time has come
+  std::optional<Error> error;
+};
+
+struct PassOptions {
+  ReplicaId replica;
+  core::Policy policy;
+  std::uint32_t waiting_max = 0;  ///< jobs of a run handed over and not begun, at most (R17); 0 = 2 x slots of the backend
+  core::Duration lock_life = std::chrono::seconds(10);
+};
+
+class Pass {
+ public:
+  Pass(Runtime& runtime, Store& store, Lock& lock, Backend& backend, const PassOptions& options)
+      : runtime_(runtime), store_(store), lock_(lock), backend_(backend), options_(options) {}
+
+  /// `lease`: none where the lock service is away; then the fence alone protects. Renewed in place when it runs low.
+  awaitable<PassResult> make(core::RunKey run, KnownRun& known, std::optional<Lease>& lease);
+
+ private:
+  [[nodiscard]] core::Policy policy_for(const KnownRun& known, const core::Ticket& ticket) const;
+  awaitable<bool> still_ours(std::optional<Lease>& lease);
+  awaitable<void> act(core::RunKey run, core::Decision decision);
+
+  Runtime& runtime_;
+  Store& store_;
+  Lock& lock_;
+  Backend& backend_;
+  const PassOptions& options_;
+};
+
+}  // namespace baton

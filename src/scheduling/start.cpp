@@ -1,0 +1,323 @@
+#include "scheduling/start.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "core/dag.hpp"
+#include "core/key.hpp"
+
+namespace baton {
+namespace {
+
+using namespace std::chrono_literals;
+using core::Index;
+
+std::string place_of(const core::Project& project, const core::Step& step) {
+  if (step.place.line == 0) return project.file;
+  return project.file + ':' + std::to_string(step.place.line) + ':' + std::to_string(step.place.column);
+}
+
+/// The nodes that a plan of this selection can touch.
+std::vector<Index> reachable(const core::Project& project, const core::Selection& selection) {
+  if (!selection.nodes.empty()) return core::ancestors_or_self(core::dag_of(project), selection.nodes);
+  std::vector<Index> all(project.nodes.size());
+  for (Index i = 0; i < all.size(); ++i) all[i] = i;
+  return all;
+}
+
+std::vector<core::History> histories(const core::Project& project, std::vector<NodeView> views, bool simulated) {
+  std::map<NodeId, NodeView> by_id;
+  for (auto& view : views) by_id.emplace(view.node, std::move(view));
+  std::vector<core::History> result(project.nodes.size());
+  for (Index i = 0; i < result.size(); ++i) {
+    const auto found = by_id.find(project.nodes[i].id);
+    if (found == by_id.end()) continue;
+    result[i] = {.state = found->second.state, .success = simulated ? found->second.simulated : found->second.success};
+  }
+  return result;
+}
+
+/// The files to look up: each once, with what was known of it, and who wants it (for the message).
+struct Lookups {
+  std::vector<FileQuery> queries;
+  std::vector<const core::Step*> wanted_by;
+  std::set<std::string> paths;
+  std::map<std::string, const core::Stamp*> known;
+
+  void add(const core::FileInput& file, const core::Step& step) {
+    if (!paths.insert(file.path).second) return;
+    const auto before = known.find(file.path);
+    queries.push_back({.path = file.path,
+                       .directory = file.directory,
+                       .by_stat = file.by_stat,
+                       .known = before == known.end() ? std::nullopt : std::optional(*before->second)});
+    wanted_by.push_back(&step);
+  }
+};
+
+Lookups input_lookups(const core::Project& project, const std::vector<Index>& nodes, const std::vector<core::History>& history) {
+  Lookups lookups;
+  for (const auto& [state, success] : history)
+    if (success)
+      for (const auto& stamp : success->stamps) lookups.known.emplace(stamp.path, &stamp);
+  const core::Step* last = nullptr;
+  for (const auto i : nodes) {
+    const auto& node = project.nodes[i];
+    for (const auto& input : node.inputs)
+      if (const auto* file = std::get_if<core::FileInput>(&input.source)) lookups.add(*file, *node.step);
+    if (node.step.get() == last) continue;
+    last = node.step.get();
+    for (const auto& script : last->files) lookups.add(script, *last);
+  }
+  return lookups;
+}
+
+awaitable<Result<void>> look_up_inputs(Files& files, const core::Project& project, const std::vector<Index>& nodes,
+                                       core::Facts& facts) {
+  const auto lookups = input_lookups(project, nodes, facts.history);
+  const auto answers = co_await files.look(lookups.queries);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i]) {
+      auto error = answers[i].error();
+      error.where = place_of(project, *lookups.wanted_by[i]) + ": step '" + lookups.wanted_by[i]->name + "'";
+      co_return fail(std::move(error));
+    }
+    facts.files.emplace(answers[i]->path, *answers[i]);
+  }
+  co_return Result<void>{};
+}
+
+/// A published output that is missing or differs from what was made.
+awaitable<Result<void>> look_up_outputs(Files& files, const core::Project& project, const std::vector<Index>& nodes,
+                                        core::Facts& facts) {
+  std::vector<FileQuery> queries;
+  std::vector<std::pair<Index, std::string>> whose;
+  for (const auto i : nodes) {
+    const auto& success = facts.history[i].success;
+    if (!success) continue;
+    for (const auto& output : project.nodes[i].step->outputs) {
+      const auto product = std::ranges::find(success->products, output.port, &core::Product::port);
+      if (product == success->products.end()) continue;
+      const auto* stamp = std::get_if<core::Stamp>(&product->content);
+      if (!stamp || !core::is_path(output.kind)) continue;
+      queries.push_back({.path = stamp->path,
+                         .directory = output.kind == core::OutputKind::directory,
+                         .by_stat = output.by_stat,
+                         .known = *stamp});
+      whose.emplace_back(i, output.port);
+    }
+  }
+  const auto answers = co_await files.look(queries);
+  for (std::size_t k = 0; k < answers.size(); ++k) {
+    if (!answers[k])
+      facts.outputs[whose[k]] = core::OutputStatus::missing;
+    else if (answers[k]->digest != queries[k].known->digest)
+      facts.outputs[whose[k]] = core::OutputStatus::changed;
+  }
+  co_return Result<void>{};
+}
+
+void append(std::string& text, std::string_view part) {
+  text += std::to_string(part.size());
+  text += ':';
+  text += part;
+}
+void append(std::string& text, std::optional<core::Duration> duration) {
+  append(text, duration ? std::to_string(duration->count()) : std::string("-"));
+}
+
+void append(std::string& text, const core::Step& step) {
+  for (const auto& [name, amount] : step.resources) {
+    append(text, name);
+    append(text, std::to_string(amount));
+  }
+  append(text, step.limits.run);
+  append(text, step.limits.silence);
+  append(text, step.limits.waiting);
+  append(text, step.limits.grace);
+  append(text, step.retries.backoff);
+  for (const auto number : {step.retries.max, step.retries.lost, step.retries.on_exit ? 1 : 0, step.retries.on_timeout ? 1 : 0,
+                            step.retries.on_oom ? 1 : 0, step.cache ? 1 : 0})
+    append(text, std::to_string(number));
+}
+
+/// What makes two requests "the same plan, values and selection", whatever was done between them.
+std::string digest_of(const Request& request, const Planned& planned) {
+  std::string text = "request-1";
+  append(text, std::string(request.selection.force ? "force" : "") + (request.keep_going ? "keep-going" : "") +
+                   (request.simulated ? "simulated" : ""));
+  for (const auto i : request.selection.nodes) append(text, request.project.nodes[i].id.value());
+  const core::Step* last = nullptr;
+  for (const auto i : reachable(request.project, request.selection)) {
+    const auto& node = request.project.nodes[i];
+    append(text, node.id.value());
+    append(text, planned.plan.keys[i].definition);
+    if (node.step.get() != last) append(text, *node.step);
+    last = node.step.get();
+    for (const auto& input : node.inputs) {
+      append(text, input.port);
+      const auto* from = std::get_if<core::From>(&input.source);
+      if (!from) {
+        append(text, planned.plan.keys[i].inputs.at(input.port));
+        continue;
+      }
+      for (const auto& source : from->sources) {
+        append(text, request.project.nodes[source.node].id.value());
+        append(text, source.port);
+      }
+    }
+    for (const auto before : node.after) append(text, request.project.nodes[before].id.value());
+  }
+  return core::sha256(text);
+}
+
+core::From within_run(const core::From& from, const std::map<Index, Index>& renumbered, const core::Facts& facts) {
+  auto result = from;
+  for (auto& source : result.sources) {
+    if (const auto inside = renumbered.find(source.node); inside != renumbered.end()) {
+      source.node = inside->second;
+      continue;
+    }
+    const auto& made = facts.history[source.node].success;
+    BATON_ASSERT(made != nullptr);  // a producer that is not planned is up to date
+    const auto product = std::ranges::find(made->products, source.port, &core::Product::port);
+    BATON_ASSERT(product != made->products.end());
+    source = {.node = 0, .port = source.port, .given = std::make_shared<const core::Product>(*product)};
+  }
+  return result;
+}
+
+core::TaskDefinition definition_of(const core::Project& project, Index i, const Planned& planned,
+                                   const std::map<Index, Index>& renumbered) {
+  core::TaskDefinition task{.node = project.nodes[i],
+                            .reasons = planned.plan.reasons[i],
+                            .key = planned.plan.keys[i],
+                            .previous = planned.facts.history[i].success};
+  std::vector<Index> after;
+  for (const auto before : task.node.after)
+    if (const auto inside = renumbered.find(before); inside != renumbered.end()) after.push_back(inside->second);
+  task.node.after = std::move(after);
+  const auto stamp = [&](const core::FileInput& file) {
+    if (const auto found = planned.facts.files.find(file.path); found != planned.facts.files.end()) task.stamps.push_back(found->second);
+  };
+  for (auto& input : task.node.inputs) {
+    if (auto* from = std::get_if<core::From>(&input.source)) *from = within_run(*from, renumbered, planned.facts);
+    if (const auto* file = std::get_if<core::FileInput>(&input.source)) stamp(*file);
+  }
+  for (const auto& script : task.node.step->files) stamp(script);
+  task.may_cut_off = task.previous != nullptr && std::ranges::all_of(task.reasons, [](const core::Reason& reason) {
+    return reason.kind == core::ReasonKind::upstream_runs;
+  });
+  return task;
+}
+
+NewRun new_run(const Request& request, const Planned& planned, std::string uuid) {
+  NewRun run{.uuid = RunUuid(std::move(uuid)),
+             .user = request.user,
+             .project = request.id,
+             .request = planned.digest,
+             .keep_going = request.keep_going,
+             .simulated = request.simulated};
+  auto nodes = planned.plan.nodes;
+  std::ranges::sort(nodes);  // tasks stand in the order of the document
+  std::map<Index, Index> renumbered;
+  for (Index k = 0; k < nodes.size(); ++k) renumbered.emplace(nodes[k], k);
+  for (const auto i : nodes) run.tasks.push_back(definition_of(request.project, i, planned, renumbered));
+  for (const auto& node : request.project.nodes) run.project_nodes.push_back(node.id);
+  return run;
+}
+
+std::optional<Error> cannot_run_here(const core::Project& project, const core::Plan& plan, const Host& host) {
+  for (const auto i : plan.nodes) {
+    const auto& node = project.nodes[i];
+    if (!node.step->image.empty() && !host.images)
+      return Error{.code = "input.image",
+                   .what = "'" + node.id.value() + "' wants to run in the image '" + node.step->image + "', and no backend here runs images",
+                   .where = place_of(project, *node.step),
+                   .way_out = "remove `image`, or run it where images can be run"};
+    for (const auto& [name, amount] : node.step->resources) {
+      const auto limit = host.capacity.find(name);
+      if (limit == host.capacity.end() || amount <= limit->second) continue;
+      return Error{.code = "input.resources",
+                   .what = "'" + node.id.value() + "' asks for " + name + " " + std::to_string(amount) + ", and this machine has " +
+                           std::to_string(limit->second),
+                   .where = place_of(project, *node.step),
+                   .way_out = "ask for less, or say what the machine has with --resources " + name + "=…"};
+    }
+  }
+  return std::nullopt;
+}
+
+/// An unfinished run of another request is stopped, with proof, before a new one begins.
+awaitable<Result<void>> stop_and_wait(Runtime& runtime, Store& store, Wakeups& wakeups, core::RunKey run) {
+  const auto asked = co_await store.desire(run, core::Desire::cancel);
+  if (!asked) co_return fail(asked.error());
+  co_await wakeups.publish({run});
+  for (;;) {
+    const auto view = co_await store.run(run);
+    if (!view) co_return fail(view.error());
+    if (core::is_final(view->record.result)) co_return Result<void>{};
+    co_await runtime.sleep(20ms);
+  }
+}
+
+}  // namespace
+
+awaitable<Result<Planned>> plan_request(Store& store, Files& files, const Request& request) {
+  Planned planned;
+  auto views = co_await store.nodes(request.id);
+  if (!views) co_return fail(views.error());
+  planned.facts.history = histories(request.project, std::move(*views), request.simulated);
+  if (!request.simulated) {
+    const auto nodes = reachable(request.project, request.selection);
+    const auto inputs = co_await look_up_inputs(files, request.project, nodes, planned.facts);
+    if (!inputs) co_return fail(inputs.error());
+    const auto outputs = co_await look_up_outputs(files, request.project, nodes, planned.facts);
+    if (!outputs) co_return fail(outputs.error());
+  }
+  planned.plan = core::plan(request.project, planned.facts, request.selection);
+  planned.digest = digest_of(request, planned);
+  co_return planned;
+}
+
+awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& files, Wakeups& wakeups, Request request, Host host) {
+  Started started;
+  auto planned = co_await plan_request(store, files, request);
+  if (!planned) co_return fail(planned.error());
+  started.planned = std::move(*planned);
+  if (auto error = cannot_run_here(request.project, started.planned.plan, host)) co_return fail(std::move(*error));
+
+  const auto newest = co_await store.runs(request.id, 1);
+  if (!newest) co_return fail(newest.error());
+  if (!newest->empty() && newest->front().open) {
+    const auto& unfinished = newest->front();
+    const bool final = core::is_final(unfinished.record.result);
+    if (!final && unfinished.request == started.planned.digest && unfinished.record.desire == core::Desire::run) {
+      started.run = unfinished.key;
+      started.resumed = true;
+      wakeups.wake(unfinished.key, {});
+      co_return started;
+    }
+    if (final) {
+      wakeups.wake(unfinished.key, {});  // it only owes something: that is done beside the new run
+    } else {
+      const auto stopped = co_await stop_and_wait(runtime, store, wakeups, unfinished.key);
+      if (!stopped) co_return fail(stopped.error());
+      started.cancelled = unfinished.key;
+      auto again = co_await plan_request(store, files, request);  // what it did before it was stopped counts
+      if (!again) co_return fail(again.error());
+      started.planned = std::move(*again);
+    }
+  }
+  if (started.planned.plan.nodes.empty()) co_return started;
+  auto uuid = runtime.uuid();
+  auto run = co_await store.create_run(new_run(request, started.planned, std::move(uuid)));
+  if (!run) co_return fail(run.error());
+  started.run = *run;
+  wakeups.wake(*run, {});
+  co_return started;
+}
+
+}  // namespace baton

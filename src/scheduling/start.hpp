@@ -1,0 +1,50 @@
+/// Planning and starting a run: what the command line and the API do alike.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/plan.hpp"
+#include "ports/files.hpp"
+#include "ports/runtime.hpp"
+#include "ports/store.hpp"
+#include "scheduling/wakeups.hpp"
+
+namespace baton {
+
+/// What a user asks for.
+struct Request {
+  core::Project project;
+  UserId user;
+  ProjectId id;
+  core::Selection selection;
+  bool keep_going = false;
+  bool simulated = false;
+};
+/// What the place of execution can do. A task that it can never run is bad input.
+struct Host {
+  core::Resources capacity;  ///< a name that is not here is unlimited
+  bool images = false;       ///< runs container images
+};
+
+struct Planned {
+  core::Facts facts;
+  core::Plan plan;
+  std::string digest;  ///< of the request: definitions, values, file contents, selection; not of what was done before
+};
+/// Reads what is known of the project and its files, and plans; writes nothing.
+/// Errors: input.missing and the like, with the step that reads it; store errors.
+awaitable<Result<Planned>> plan_request(Store& store, Files& files, const Request& request);
+
+struct Started {
+  std::optional<core::RunKey> run;  ///< none: nothing has to run
+  bool resumed = false;             ///< it was begun before, and goes on
+  std::optional<core::RunKey> cancelled;  ///< an unfinished run of another request, which was stopped first
+  Planned planned;
+};
+/// Starts the run that the request needs, or goes on with the unfinished one that asked for the same. Another unfinished run is cancelled
+/// first and waited for: a worker must be serving. Errors: as plan_request; input.resources, input.image (naming the node).
+awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& files, Wakeups& wakeups, Request request, Host host);
+
+}  // namespace baton

@@ -1,0 +1,52 @@
+/// Wake-ups of one replica: marks moved, messages published, timers kept. Of one run, one is under way and one waits: a thousand events are
+/// a few UPDATEs (R4).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "core/run.hpp"
+#include "ports/queue.hpp"
+#include "ports/runtime.hpp"
+#include "ports/store.hpp"
+
+namespace baton {
+
+class Wakeups {
+ public:
+  Wakeups(Runtime& runtime, Store& store, Queue& queue);
+
+  /// Moves the run's mark soon, and publishes where nothing was pending. `jobs`: whose push caused it (R9). Tried until the store has it.
+  void wake(const core::RunKey& run, std::vector<JobId> jobs);
+  /// Wakes the run after `delay`; an earlier timer of the run is kept (R16: the replica that wrote wake_at arms it).
+  void wake_after(const core::RunKey& run, core::Duration delay);
+  /// Publishes what was found pending; a message that is lost is the manager's to find.
+  awaitable<void> publish(std::vector<core::RunKey> runs);
+  /// Serves the timers until stop().
+  awaitable<void> serve();
+  void stop();
+
+ private:
+  struct Waiting {
+    bool again = false;
+    std::set<JobId> jobs;
+  };
+  awaitable<void> work(core::RunKey run);
+
+  Runtime& runtime_;
+  Store& store_;
+  Queue& queue_;
+  std::unique_ptr<Gate> gate_;
+  std::unique_ptr<Event> changed_;
+  std::map<core::RunKey, Waiting> under_way_;
+  std::map<core::RunKey, core::Duration> timers_;  ///< when, by Runtime::steady()
+  std::set<std::pair<core::Duration, core::RunKey>> order_;
+  bool stopping_ = false;
+};
+
+/// Between 50 and 150 % of `pause`, so that those who failed together do not come back together.
+[[nodiscard]] core::Duration jittered(Runtime& runtime, core::Duration pause);
+
+}  // namespace baton

@@ -1,0 +1,139 @@
+#include "scheduling/worker.hpp"
+
+#include <utility>
+
+#include "scheduling/names.hpp"
+
+namespace baton {
+
+using namespace std::chrono_literals;
+
+Worker::Worker(Runtime& runtime, Store& store, Queue& queue, Lock& lock, Backend& backend, WorkerOptions options)
+    : runtime_(runtime),
+      store_(store),
+      queue_(queue),
+      lock_(lock),
+      backend_(backend),
+      options_(std::move(options)),
+      wakeups_(runtime, store, queue),
+      gate_(runtime.gate()),
+      stopped_(runtime.event()),
+      visited_(runtime.event()) {}
+
+awaitable<void> Worker::serve() {
+  for (std::uint32_t i = 0; i < options_.concurrency; ++i) gate_->spawn(consume());
+  gate_->spawn(follow_pushes());
+  gate_->spawn(write_progress());
+  gate_->spawn(wakeups_.serve());
+  co_await gate_->empty();
+}
+
+void Worker::stop() {
+  stopping_ = true;
+  queue_.close();
+  backend_.close();
+  wakeups_.stop();
+  stopped_->notify();
+}
+
+awaitable<void> Worker::consume() {
+  while (!stopping_) {
+    const auto delivery = co_await queue_.receive();
+    if (delivery) {
+      co_await visit(*delivery);
+    } else if (delivery.error().code == "queue.closed") {
+      co_return;
+    } else {
+      const auto pause = jittered(runtime_, 500ms);
+      co_await runtime_.sleep(pause);
+    }
+  }
+}
+
+awaitable<void> Worker::visit(Delivery delivery) {
+  const auto& run = delivery.run;
+  // Held by another visit of ours: the message stays unacknowledged, so that it is not lost with us.
+  while (visiting_.contains(run)) co_await visited_->wait();
+  visiting_.insert(run);
+  auto lease = co_await take_lock(run);
+  auto result = co_await passes(run, lease);
+  if (result.woken) co_await wakeups_.publish({run});
+  if (lease) co_await lock_.release(*lease);
+  if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) known_.erase(run);
+  visiting_.erase(run);
+  visited_->notify();
+  co_await settle(delivery, std::move(result));
+}
+
+/// None: the lock service is away, and the fence alone protects.
+awaitable<std::optional<Lease>> Worker::take_lock(core::RunKey run) {
+  const auto name = run_lock(run);
+  for (;;) {
+    auto lease = co_await lock_.acquire(name, options_.pass.lock_life);
+    if (lease) co_return std::move(*lease);
+    if (lease.error().code != "lock.held") {
+      options_.trouble(run, lease.error());
+      co_return std::nullopt;
+    }
+    co_await lock_.until_free(name, options_.pass.lock_life);
+  }
+}
+
+awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lease) {
+  Pass pass(runtime_, store_, lock_, backend_, options_.pass);
+  auto& known = known_[run];
+  PassResult result;
+  for (std::int32_t i = 0; i < options_.again_max; ++i) {
+    result = co_await pass.make(run, known, lease);
+    if (result.end == PassEnd::committed) options_.changed(run);
+    if (result.look_again) wakeups_.wake_after(run, *result.look_again);
+    if (result.error && result.end != PassEnd::over) options_.trouble(run, *result.error);
+    if (result.end != PassEnd::committed || !result.woken) break;
+  }
+  co_return result;
+}
+
+awaitable<void> Worker::settle(Delivery delivery, PassResult result) {
+  const bool again = result.end == PassEnd::unavailable || (result.end == PassEnd::fenced && result.pending);
+  if (!again) {
+    co_await queue_.ack(delivery);
+    co_return;
+  }
+  const auto pause = jittered(runtime_, result.end == PassEnd::fenced ? 50ms : 500ms);
+  co_await queue_.requeue(delivery, pause);
+}
+
+awaitable<void> Worker::follow_pushes() {
+  while (!stopping_) {
+    const auto pushes = co_await backend_.pushes();
+    if (!pushes) {
+      if (pushes.error().code == "backend.closed") co_return;
+      const auto pause = jittered(runtime_, 500ms);
+      co_await runtime_.sleep(pause);
+      continue;
+    }
+    for (const auto& push : *pushes) {
+      if (push.jobs.empty())  // the stream was lost: what we were told before may be old
+        if (const auto known = known_.find(push.run); known != known_.end()) known->second.stream_lost = true;
+      wakeups_.wake(push.run, push.jobs);
+    }
+  }
+}
+
+awaitable<void> Worker::write_progress() {
+  while (!stopping_) {
+    const auto stopped = co_await stopped_->wait_for(options_.progress_interval);
+    static_cast<void>(stopped);
+    std::vector<ProgressWrite> writes;
+    for (const auto& told : backend_.take_progress()) {
+      const auto known = known_.find(told.run);
+      if (known == known_.end() || !known->second.run.known()) continue;
+      if (const auto task = known->second.run.live_task(told.job)) writes.push_back({told.run, *task, told.job, told.progress});
+    }
+    if (writes.empty()) continue;
+    const auto written = co_await store_.write_progress(std::move(writes));
+    static_cast<void>(written);  // best effort: the next one is higher
+  }
+}
+
+}  // namespace baton

@@ -1,0 +1,65 @@
+/// Takes wake-ups from the queue and makes passes: the part of a replica that relieves the others.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "ports/backend.hpp"
+#include "ports/lock.hpp"
+#include "ports/queue.hpp"
+#include "ports/runtime.hpp"
+#include "ports/store.hpp"
+#include "scheduling/pass.hpp"
+#include "scheduling/wakeups.hpp"
+
+namespace baton {
+
+struct WorkerOptions {
+  PassOptions pass;
+  std::uint32_t concurrency = 50;  ///< COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY
+  std::int32_t again_max = 3;      ///< passes under one lock while the run is woken meanwhile
+  core::Duration progress_interval = std::chrono::seconds(1);
+  /// Told after each commit of this replica: something of the run has changed.
+  std::function<void(const core::RunKey&)> changed = [](const core::RunKey&) {};
+  /// Told of what went wrong around a run and is tried again.
+  std::function<void(const core::RunKey&, const Error&)> trouble = [](const core::RunKey&, const Error&) {};
+};
+
+class Worker {
+ public:
+  Worker(Runtime& runtime, Store& store, Queue& queue, Lock& lock, Backend& backend, WorkerOptions options);
+
+  /// Serves until stop(); returns when the passes in flight have ended.
+  awaitable<void> serve();
+  void stop();
+  /// Cancelling no longer asks politely (Ctrl-C twice).
+  void kill_from_now_on() { options_.pass.policy.kill = true; }
+  [[nodiscard]] Wakeups& wakeups() { return wakeups_; }
+
+ private:
+  awaitable<void> consume();
+  awaitable<void> visit(Delivery delivery);
+  awaitable<std::optional<Lease>> take_lock(core::RunKey run);
+  awaitable<PassResult> passes(core::RunKey run, std::optional<Lease>& lease);
+  awaitable<void> settle(Delivery delivery, PassResult result);
+  awaitable<void> follow_pushes();
+  awaitable<void> write_progress();
+
+  Runtime& runtime_;
+  Store& store_;
+  Queue& queue_;
+  Lock& lock_;
+  Backend& backend_;
+  WorkerOptions options_;
+  Wakeups wakeups_;
+  std::unique_ptr<Gate> gate_;
+  std::unique_ptr<Event> stopped_;
+  std::unique_ptr<Event> visited_;  ///< a visit of this replica has ended
+  std::map<core::RunKey, KnownRun> known_;
+  std::set<core::RunKey> visiting_;  ///< one visit to a run at a time, also while the lock service is away
+  bool stopping_ = false;
+};
+
+}  // namespace baton
