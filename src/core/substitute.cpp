@@ -9,6 +9,7 @@ namespace baton::core {
 namespace {
 
 constexpr std::size_t name_bytes_max = 100;
+constexpr std::size_t space_bytes_max = 9;  // `resources`
 constexpr std::array<std::string_view, 5> spaces_of_names{"inputs", "outputs", "params", "foreach", "resources"};
 
 constexpr bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
@@ -45,9 +46,10 @@ bool is_reference(std::string_view space, std::string_view name) {
 std::vector<Reference> references(std::string_view text) {
   std::vector<Reference> found;
   for (auto at = text.find("${"); at != std::string_view::npos; at = text.find("${", at + 2)) {
-    const auto end = text.find('}', at);
-    if (end == std::string_view::npos) break;
-    const auto inside = text.substr(at + 2, end - at - 2);
+    const auto window = text.substr(at + 2, space_bytes_max + 1 + name_bytes_max + 1);
+    const auto end = window.find('}');
+    if (end == std::string_view::npos) continue;
+    const auto inside = window.substr(0, end);
     const auto dot = inside.find('.');
     if (dot == std::string_view::npos) continue;
     const auto space = inside.substr(0, dot);
