@@ -12,7 +12,6 @@ namespace baton {
 namespace {
 
 using namespace std::chrono_literals;
-using core::Index;
 
 std::string place_of(const core::Project& project, const core::Step& step) {
   if (step.place.line == 0) return project.file;
@@ -160,7 +159,8 @@ std::string digest_of(const Request& request, const Planned& planned) {
       append(text, input.port);
       const auto* from = std::get_if<core::From>(&input.source);
       if (!from) {
-        append(text, planned.plan.keys[i].inputs.at(input.port));
+        const auto digest = planned.plan.keys[i].inputs.find(input.port);  // no file is looked up for a simulated run
+        append(text, digest == planned.plan.keys[i].inputs.end() ? std::string() : digest->second);
         continue;
       }
       for (const auto& source : from->sources) {
