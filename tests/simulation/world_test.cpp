@@ -1,9 +1,9 @@
 #include "runtime/simulated/world.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <gtest/gtest.h>
 #include <string>
 #include <vector>
 

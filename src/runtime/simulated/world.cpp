@@ -64,8 +64,8 @@ struct World::Impl : asio::execution_context {
   std::uint64_t serial = 0, fibers = 0, steps = 0, trace = 14695981039346656037ULL;
   Current current;
   std::vector<Entry> ready;
-  std::vector<Entry> looks;         // of look(): run at once, in order
-  std::map<Place, Entry> waiting;   // by time, then by age: never by address
+  std::vector<Entry> looks;        // of look(): run at once, in order
+  std::map<Place, Entry> waiting;  // by time, then by age: never by address
   std::vector<Process> processes{Process{}};
   Who doomed = nobody;
 
@@ -99,7 +99,8 @@ struct World::Impl : asio::execution_context {
   void run(Entry entry) {
     current = entry.of;
     ++steps;
-    trace = (trace ^ (entry.of.who * 1'000'003ULL + entry.of.fiber * 7919ULL + static_cast<std::uint64_t>(now.count()))) * 1099511628211ULL;
+    trace = (trace ^ (entry.of.who * 1'000'003ULL + entry.of.fiber * 7919ULL + static_cast<std::uint64_t>(now.count()))) *
+            1099511628211ULL;
     entry.work->run();
     entry.work.reset();
     current = {};
@@ -130,7 +131,9 @@ struct World::Impl::Executor {
   Impl* world;
   Current of;
   Impl& query(asio::execution::context_t) const noexcept { return *world; }
-  static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept { return asio::execution::blocking.never; }
+  static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {
+    return asio::execution::blocking.never;
+  }
   Executor require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
   template <class F>
   void execute(F f) const {
@@ -205,7 +208,12 @@ bool World::step() {
 bool World::run_until(const std::function<bool()>& done, core::Duration limit) {
   const auto end = impl_->now + limit;
   while (!done()) {
-    if (impl_->now >= end || !step()) return false;
+    const auto next = impl_->ready.empty() ? (impl_->waiting.empty() ? forever : impl_->waiting.begin()->first.first) : impl_->now;
+    if (next > end) {
+      impl_->now = end;
+      return false;
+    }
+    step();
   }
   return true;
 }
@@ -231,8 +239,8 @@ awaitable<bool> World::wait(core::Duration limit, std::function<void(Place)> pla
     world->waiting.emplace(place, Impl::Entry{of, std::make_unique<Waited>(std::move(handler))});
     if (tell) tell(place);
   };
-  const bool notified =
-      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(initiate, asio::use_awaitable, impl_.get(), limit, placed);
+  const bool notified = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(initiate, asio::use_awaitable,
+                                                                                                 impl_.get(), limit, placed);
   co_return notified;
 }
 

@@ -40,7 +40,7 @@ class World {
 
   /// Runs one handler. False: nothing is left that will ever run. A real Asio timer or socket in the world stops the process.
   bool step();
-  /// Steps until `done` (looked at after each step). False: `limit` of virtual time has passed, or nothing is left.
+  /// Steps until `done` (looked at before each step). False: `limit` of virtual time has passed before it was.
   bool run_until(const std::function<bool()>& done, core::Duration limit);
 
   /// Since the world began.

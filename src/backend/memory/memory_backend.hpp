@@ -1,0 +1,66 @@
+/// One replica's way to a MemoryCluster.
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "backend/memory/memory_cluster.hpp"
+
+namespace baton {
+
+class MemoryBackend final : public Backend {
+ public:
+  MemoryBackend(MemoryCluster& cluster, Runtime& runtime);
+  /// As a connection that breaks: the cluster tells it nothing more.
+  ~MemoryBackend() override;
+  MemoryBackend(const MemoryBackend&) = delete;
+  MemoryBackend& operator=(const MemoryBackend&) = delete;
+
+  awaitable<Result<void>> submit(std::vector<core::Job> jobs) override;
+  awaitable<Observed> observe(core::RunKey run, std::vector<JobId> ask, Cursor after) override;
+  awaitable<Result<void>> bar(core::RunKey run, std::vector<JobId> jobs) override;
+  awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) override;
+  awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override;
+  awaitable<Result<std::vector<Push>>> pushes() override;
+  std::vector<JobProgress> take_progress() override;
+  [[nodiscard]] std::uint32_t slots() const override { return cluster_.slots(); }
+  void close() override;
+
+  /// Fault: the stream breaks and is made anew: everything that it followed may have changed.
+  void lose_stream();
+  /// Whether this run has pushes that nobody has taken yet.
+  [[nodiscard]] bool has_pushes(const core::RunKey& run) const { return pushes_.contains(run); }
+
+ private:
+  friend class MemoryCluster;
+  struct Following {
+    std::uint64_t news = 0;  ///< when it last changed; compared with cursors
+    bool fetched = false;    ///< its result is here
+    bool fetching = false;
+  };
+  struct Followed {
+    std::uint64_t last = 0;
+    std::map<JobId, Following> jobs;
+  };
+
+  void follow(const core::RunKey& run, const JobId& job);
+  /// The cluster says that this job changed.
+  void told(const core::RunKey& run, const JobId& job);
+  void unfollow(const core::RunKey& run, const JobId& job);
+  [[nodiscard]] bool follows(const core::RunKey& run, const JobId& job) const;
+  void push(const core::RunKey& run, const JobId& job);
+  void fetch(const core::RunKey& run, const JobId& job);
+  static awaitable<void> fetch_later(MemoryCluster& cluster, std::uint64_t client, core::RunKey run, JobId job,
+                                     core::Duration after);
+
+  MemoryCluster& cluster_;
+  std::uint64_t id_;
+  std::unique_ptr<Event> pushed_;
+  std::map<core::RunKey, Followed> runs_;
+  std::map<core::RunKey, std::set<JobId>> pushes_;  ///< an empty set: the stream was lost
+  std::vector<JobProgress> progress_;
+  bool closed_ = false;
+};
+
+}  // namespace baton
