@@ -274,20 +274,31 @@ std::optional<std::vector<Index>> find_cycle(const Dag& dag) {
   BATON_UNREACHABLE();
 }
 
-std::vector<std::vector<Index>> simple_cycles(const Dag& dag, std::size_t max) {
+std::vector<std::vector<Index>> cycles_through(const Dag& dag, const std::vector<Index>& nodes, std::size_t max) {
+  std::vector<char> wanted(dag.size(), 0);
+  for (const auto node : nodes) wanted[node] = 1;
   std::vector<std::vector<Index>> cycles;
   Components components(dag);
-  // Lowest node of a component first: all cycles through it begin with it. Then what is left of the component without it.
   std::deque<std::vector<Index>> todo;
-  for (auto& component : components.with_cycles(all_nodes(dag))) todo.push_back(std::move(component));
+  const auto split = [&](const std::vector<Index>& rest) {
+    for (auto& component : components.with_cycles(rest)) todo.push_back(std::move(component));
+  };
+  split(all_nodes(dag));
   while (!todo.empty() && cycles.size() < max) {
     auto component = std::move(todo.front());
     todo.pop_front();
-    CyclesThrough(dag, component, component.front()).find(cycles, max);
-    component.erase(component.begin());
-    for (auto& rest : components.with_cycles(component)) todo.push_back(std::move(rest));
+    const auto start = std::ranges::find_if(component, [&](Index node) { return wanted[node] != 0; });
+    if (start == component.end()) continue;
+    CyclesThrough(dag, component, *start).find(cycles, max);
+    component.erase(start);  // all cycles through it are found
+    split(component);
   }
+  for (auto& cycle : cycles) std::ranges::rotate(cycle, std::ranges::min_element(cycle));
   return cycles;
+}
+
+std::vector<std::vector<Index>> simple_cycles(const Dag& dag, std::size_t max) {
+  return cycles_through(dag, all_nodes(dag), max);
 }
 
 std::vector<Index> ancestors_or_self(const Dag& dag, const std::vector<Index>& of) { return reached(dag.predecessors, of); }

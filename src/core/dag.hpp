@@ -24,6 +24,8 @@ struct Dag {
 [[nodiscard]] std::optional<std::vector<Index>> find_cycle(const Dag& dag);
 /// All elementary cycles, at most `max` of them, each beginning with its lowest index (the reference's 409 names them, C§4.4).
 [[nodiscard]] std::vector<std::vector<Index>> simple_cycles(const Dag& dag, std::size_t max);
+/// Those of them that lead through at least one of `nodes`.
+[[nodiscard]] std::vector<std::vector<Index>> cycles_through(const Dag& dag, const std::vector<Index>& nodes, std::size_t max);
 /// `of` and all before it, sorted.
 [[nodiscard]] std::vector<Index> ancestors_or_self(const Dag& dag, const std::vector<Index>& of);
 /// All after `of`, without `of`, sorted.

@@ -87,7 +87,8 @@ class Planner {
     }
   }
 
-  void judge_key(const Node& node, const Key& key, const std::vector<Port>& ports, const Success& success, Reasons& reasons) const {
+  void judge_key(const Node& node, const Key& key, const std::vector<Port>& ports, const Success& success,
+                 Reasons& reasons) const {
     if (key.definition != success.key.definition) {
       add(reasons, ReasonKind::definition_changed, "", "its definition changed " + since(success));
     }
@@ -100,7 +101,8 @@ class Planner {
       } else if (ports[i].digest.empty()) {
         add(reasons, ReasonKind::input_changed, input.port, subject_of(input) + " could not be read");
       } else if (recorded->second.empty()) {
-        add(reasons, ReasonKind::input_changed, input.port, subject_of(input) + " changed while run " + run_of(success) + " used it");
+        add(reasons, ReasonKind::input_changed, input.port,
+            subject_of(input) + " changed while run " + run_of(success) + " used it");
       } else if (recorded->second != ports[i].digest) {
         add(reasons, ReasonKind::input_changed, input.port, subject_of(input) + " changed " + since(success));
       }
@@ -219,7 +221,7 @@ class Planner {
   const Selection& selection_;
   Plan plan_;
   std::vector<char> forced_;
-  std::vector<std::vector<std::string>> product_digests_;           ///< by node; filled when first asked for
+  std::vector<std::vector<std::string>> product_digests_;      ///< by node; filled when first asked for
   std::unordered_map<const Step*, std::string> step_digests_;  ///< looked up, never walked
 };
 

@@ -130,7 +130,8 @@ std::string python_float(double value) {
   if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
   std::array<char, 40> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific).ptr;
-  std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));  // the shortest that reads back: `-1.25e+02`
+  std::string_view text(buffer.data(),
+                        static_cast<std::size_t>(end - buffer.data()));  // the shortest that reads back: `-1.25e+02`
   const std::string sign = text.starts_with('-') ? "-" : "";
   text.remove_prefix(sign.size());
   const auto e = text.find('e');

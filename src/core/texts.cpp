@@ -26,11 +26,12 @@ std::optional<Enum> value_of(const std::array<std::string_view, count>& names, s
 }
 
 constexpr std::array<std::string_view, 3> desires{"run", "cancel", "remove"};
-constexpr std::array<std::string_view, 8> waitings{"nothing",   "retry",  "backend", "elsewhere", "cluster",
-                                                   "resources", "result", "proof"};
+constexpr std::array<std::string_view, 8> waitings{"nothing", "retry",     "backend", "elsewhere",
+                                                   "cluster", "resources", "result",  "proof"};
 constexpr std::array<std::string_view, 6> outcomes{"open", "succeeded", "failed", "aborted", "lost", "barred"};
 constexpr std::array<std::string_view, 3> debts{"nothing", "release", "kill"};
-constexpr std::array<std::string_view, 9> end_kinds{"ok", "exit", "signal", "oom", "timeout", "silence", "output", "cancelled", "spawn"};
+constexpr std::array<std::string_view, 9> end_kinds{"ok",      "exit",   "signal",    "oom",  "timeout",
+                                                    "silence", "output", "cancelled", "spawn"};
 constexpr std::array<std::string_view, seen_count> sights{"silent",  "unknown", "barred",   "begun", "dead", "queued",
                                                           "lacking", "running", "finished", "done",  "erred"};
 
