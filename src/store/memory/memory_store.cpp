@@ -1,0 +1,357 @@
+#include "store/memory/memory_store.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "core/run_row.hpp"
+
+namespace baton {
+namespace {
+
+using core::RunKey;
+
+// Which pass (fence) last wrote each thing, to be asked for what is newer than a fence.
+template <class Key>
+class Changes {
+ public:
+  void wrote(const Key& key, Fence fence) {
+    auto& last = last_.try_emplace(key, Fence::none()).first->second;
+    by_fence_.erase({last, key});
+    by_fence_.emplace(fence, key);
+    last = fence;
+  }
+  [[nodiscard]] std::vector<Key> since(Fence known) const {
+    std::vector<Key> keys;
+    for (auto at = by_fence_.lower_bound({Fence(known.value() + 1), Key{}}); at != by_fence_.end(); ++at) keys.push_back(at->second);
+    std::ranges::sort(keys);
+    return keys;
+  }
+
+ private:
+  std::map<Key, Fence> last_;
+  std::set<std::pair<Fence, Key>> by_fence_;
+};
+
+using AttemptKey = std::pair<Index, std::int32_t>;
+
+struct StoredTask {
+  core::TaskRecord record;
+  std::optional<double> progress;
+};
+
+struct StoredRun {
+  std::shared_ptr<const core::RunDefinition> definition;
+  core::RunRow row;
+  std::vector<StoredTask> tasks;
+  Changes<Index> changed_tasks;
+  std::map<AttemptKey, core::AttemptRecord> attempts;
+  Changes<AttemptKey> changed_attempts;
+  std::map<JobId, AttemptKey> jobs;
+  std::set<AttemptKey> owing;
+
+  void put(const core::AttemptRecord& attempt, Fence fence) {
+    const AttemptKey key(attempt.task, attempt.attempt);
+    attempts[key] = attempt;
+    jobs[attempt.job] = key;
+    changed_attempts.wrote(key, fence);
+    if (attempt.owed == core::Owed::nothing) {
+      owing.erase(key);
+    } else {
+      owing.insert(key);
+    }
+  }
+  void reopen() { row.open = core::is_open(row, !owing.empty()); }
+};
+
+core::OwedRecord owed_of(const core::AttemptRecord& attempt) {
+  return {.task = attempt.task,
+          .attempt = attempt.attempt,
+          .job = attempt.job,
+          .owed = attempt.owed,
+          .since = attempt.ended.value_or(core::Instant{})};
+}
+
+}  // namespace
+
+// Every public method of the store is one call of a method here, and none of these waits: that makes it a transaction.
+struct MemoryStore::State {
+  std::function<core::Instant()> clock;
+  std::int64_t last_run = 0;
+  std::map<RunKey, StoredRun> runs;
+  std::map<RunId, RunKey> by_id;
+  std::map<ProjectId, std::vector<NodeView>> views;
+  std::map<ProjectId, RunId> newest;
+  std::set<ReplicaId> gone;
+
+  StoredRun* find(const RunKey& key) {
+    const auto found = runs.find(key);
+    return found == runs.end() ? nullptr : &found->second;
+  }
+  Result<RunKey> create(NewRun run);
+  void view_new_run(const core::RunDefinition& definition, const std::vector<NodeId>& project_nodes);
+  void view_task(const core::RunDefinition& definition, const core::TaskRecord& record);
+  Result<Woken> wake(const RunKey& key, const std::vector<JobId>& jobs);
+  Result<core::Ticket> begin(const BeginPass& pass);
+  Result<Committed> commit(const core::Ticket& ticket, const core::Decision& decision);
+  void progress(const ProgressWrite& write);
+  [[nodiscard]] RunView view(const StoredRun& run) const;
+};
+
+Result<RunKey> MemoryStore::State::create(NewRun run) {
+  if (auto bad = core::check_new_run(run.uuid, run.tasks, run.project_nodes)) return fail(std::move(*bad));
+  std::int64_t iteration = 1;
+  for (const auto& [key, other] : runs) {
+    if (other.definition->uuid == run.uuid) return fail({.code = "store.bad_run", .what = "another run has this uuid", .where = core::to_text(key), .way_out = {}});
+    if (key.project != run.project) continue;
+    if (!core::is_final(other.row.record.result)) return fail(core::run_exists(key));
+    if (key.user == run.user) iteration = std::max(iteration, key.iteration.value() + 1);
+  }
+  const RunKey key{run.user, run.project, Iteration(iteration)};
+  auto& stored = runs[key];
+  stored.definition = std::make_shared<const core::RunDefinition>(core::RunDefinition{.id = RunId(++last_run),
+                                                                                      .uuid = std::move(run.uuid),
+                                                                                      .key = key,
+                                                                                      .request = std::move(run.request),
+                                                                                      .keep_going = run.keep_going,
+                                                                                      .simulated = run.simulated,
+                                                                                      .tasks = std::move(run.tasks)});
+  const auto now = clock();
+  stored.row.record.created = now;
+  stored.tasks.resize(stored.definition->tasks.size());
+  for (Index i = 0; i < stored.tasks.size(); ++i) {
+    auto& record = stored.tasks[i].record;
+    record.task = i;
+    record.state_since = now;
+    record.reasons = stored.definition->tasks[i].reasons;
+    stored.changed_tasks.wrote(i, Fence(0));
+  }
+  by_id[stored.definition->id] = key;
+  view_new_run(*stored.definition, run.project_nodes);
+  return key;
+}
+
+// comp_tasks: the project's nodes as its document has them now; what is known of them stays.
+void MemoryStore::State::view_new_run(const core::RunDefinition& definition, const std::vector<NodeId>& project_nodes) {
+  std::map<NodeId, NodeView> before;
+  for (auto& node : views[definition.key.project]) before.emplace(node.node, node);
+  std::set<NodeId> in_run;
+  for (const auto& task : definition.tasks) in_run.insert(task.node.id);
+  std::vector<NodeView> nodes;
+  for (const auto& id : project_nodes) {
+    const auto known = before.find(id);
+    auto node = known == before.end() ? NodeView{.node = id} : known->second;
+    if (in_run.contains(id)) {
+      node.state = core::State::published;
+      node.run = definition.id;
+    }
+    nodes.push_back(std::move(node));
+  }
+  views[definition.key.project] = std::move(nodes);
+  newest[definition.key.project] = definition.id;
+}
+
+void MemoryStore::State::view_task(const core::RunDefinition& definition, const core::TaskRecord& record) {
+  if (newest.at(definition.key.project) != definition.id) return;  // R3
+  auto& nodes = views[definition.key.project];
+  const auto found = std::ranges::find(nodes, definition.tasks[record.task].node.id, &NodeView::node);
+  if (found == nodes.end()) return;
+  found->state = record.state;
+  if (record.success) (record.success->simulated ? found->simulated : found->success) = record.success;
+}
+
+Result<Woken> MemoryStore::State::wake(const RunKey& key, const std::vector<JobId>& jobs) {
+  auto* run = find(key);
+  if (run == nullptr) return fail(core::run_not_found(key));
+  for (const auto& job : jobs) {
+    const auto found = run->jobs.find(job);
+    if (found == run->jobs.end()) continue;
+    auto attempt = run->attempts.at(found->second);
+    if (attempt.outcome == core::Outcome::open || attempt.owed != core::Owed::nothing) continue;
+    attempt.owed = core::Owed::release;
+    run->put(attempt, run->row.fence);  // written by no pass: it counts as written by the newest one, so that every later ticket brings it
+  }
+  run->reopen();
+  if (!run->row.open) return Woken{};
+  return Woken{core::wake(run->row, clock())};
+}
+
+Result<core::Ticket> MemoryStore::State::begin(const BeginPass& pass) {
+  auto* run = find(pass.run);
+  if (run == nullptr) return fail(core::run_not_found(pass.run));
+  const auto now = clock();
+  const auto begun = core::begin_pass(run->row, pass.replica, pass.excused, now);
+  if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run->row, now));
+  core::Ticket ticket{.run = run->definition->id, .fence = run->row.fence, .mark = run->row.scheduled, .now = now, .record = run->row.record};
+  const bool all = pass.known == Fence::none();
+  if (all) ticket.definition = run->definition;
+  for (const auto task : run->changed_tasks.since(pass.known)) ticket.tasks.push_back(run->tasks[task].record);
+  for (const auto& attempt_key : run->changed_attempts.since(pass.known)) {
+    const auto& attempt = run->attempts.at(attempt_key);
+    if (attempt.outcome == core::Outcome::open || (all && attempt.owed == core::Owed::nothing)) continue;
+    ticket.owed.push_back(owed_of(attempt));
+  }
+  return ticket;
+}
+
+Result<Committed> MemoryStore::State::commit(const core::Ticket& ticket, const core::Decision& decision) {
+  const auto key = by_id.find(ticket.run);
+  if (key == by_id.end()) return fail(core::run_fenced({}, false));
+  auto& run = runs.at(key->second);
+  if (!core::is_newest(run.row, ticket.fence)) return fail(core::run_fenced(key->second, core::is_pending(run.row)));
+  for (const auto& record : decision.tasks) {
+    BATON_ASSERT(record.task < run.tasks.size());
+    auto& task = run.tasks[record.task];
+    if (task.record.job != record.job) task.progress.reset();
+    task.record = record;
+    run.changed_tasks.wrote(record.task, ticket.fence);
+    view_task(*run.definition, record);
+  }
+  for (const auto& attempt : decision.attempts) run.put(attempt, ticket.fence);
+
+  run.row.record.result = decision.result;
+  run.row.record.started = decision.started;
+  run.row.record.ended = decision.ended;
+  const bool woken = core::commit(run.row, ticket.mark, clock());
+  run.row.wake_at = decision.wake_at;
+  if (core::may_settle(woken)) {
+    for (const auto& job : decision.settle) {
+      const auto found = run.jobs.find(job);
+      if (found == run.jobs.end()) continue;
+      auto attempt = run.attempts.at(found->second);
+      attempt.owed = core::Owed::nothing;
+      run.put(attempt, ticket.fence);
+    }
+  }
+  run.reopen();
+  return Committed{.woken = woken, .open = run.row.open};
+}
+
+void MemoryStore::State::progress(const ProgressWrite& write) {
+  auto* run = find(write.run);
+  if (run == nullptr || write.task >= run->tasks.size()) return;
+  auto& task = run->tasks[write.task];
+  if (task.record.job != write.job || !core::processing_states.has(task.record.state)) return;
+  const auto progress = std::clamp(write.progress, 0.0, 1.0);
+  if (!task.progress || *task.progress < progress) task.progress = progress;
+}
+
+RunView MemoryStore::State::view(const StoredRun& run) const {
+  return {.id = run.definition->id,
+          .uuid = run.definition->uuid,
+          .key = run.definition->key,
+          .record = run.row.record,
+          .request = run.definition->request,
+          .keep_going = run.definition->keep_going,
+          .simulated = run.definition->simulated,
+          .open = run.row.open,
+          .fence = run.row.fence,
+          .scheduled = run.row.scheduled,
+          .processed = run.row.processed,
+          .wake_at = run.row.wake_at,
+          .last_failure = run.row.last_failure};
+}
+
+MemoryStore::MemoryStore(std::function<core::Instant()> clock) : state_(std::make_unique<State>()) { state_->clock = std::move(clock); }
+MemoryStore::~MemoryStore() = default;
+
+awaitable<Result<RunKey>> MemoryStore::create_run(NewRun run) { co_return state_->create(std::move(run)); }
+
+awaitable<Result<Woken>> MemoryStore::wake(RunKey run, std::vector<JobId> jobs) { co_return state_->wake(run, jobs); }
+
+awaitable<Result<Woken>> MemoryStore::desire(RunKey run, core::Desire desire) {
+  auto* stored = state_->find(run);
+  if (stored == nullptr) co_return fail(core::run_not_found(run));
+  co_return Woken{core::desire(stored->row, desire, state_->clock())};
+}
+
+awaitable<Result<core::Ticket>> MemoryStore::begin_pass(BeginPass pass) { co_return state_->begin(pass); }
+
+awaitable<Result<Committed>> MemoryStore::commit(core::Ticket ticket, core::Decision decision) {
+  co_return state_->commit(ticket, decision);
+}
+
+awaitable<Result<void>> MemoryStore::write_progress(std::vector<ProgressWrite> writes) {
+  for (const auto& write : writes) state_->progress(write);
+  co_return Result<void>();
+}
+
+awaitable<Result<std::vector<RunKey>>> MemoryStore::due(DuePolicy policy, std::size_t max) {
+  const auto now = state_->clock();
+  std::vector<RunKey> found;
+  for (const auto& [id, key] : state_->by_id) {
+    if (found.size() == max) break;
+    if (core::due(state_->runs.at(key).row, policy.revisit, policy.lost, now)) found.push_back(key);
+  }
+  co_return found;
+}
+
+awaitable<Result<void>> MemoryStore::join(ReplicaId replica) {
+  state_->gone.erase(replica);
+  co_return Result<void>();
+}
+
+void MemoryStore::declare_gone(const ReplicaId& replica) { state_->gone.insert(replica); }
+
+awaitable<Result<std::vector<RunKey>>> MemoryStore::orphans(std::size_t max) {
+  const auto now = state_->clock();
+  std::vector<RunKey> found;
+  for (const auto& [id, key] : state_->by_id) {
+    if (found.size() == max) break;
+    auto& row = state_->runs.at(key).row;
+    if (!row.open || core::rests(row) || !state_->gone.contains(row.follower)) continue;
+    core::orphan(row, now);
+    found.push_back(key);
+  }
+  co_return found;
+}
+
+awaitable<Result<std::vector<RunView>>> MemoryStore::runs(ProjectId project, std::size_t max) {
+  std::vector<RunView> found;
+  for (auto at = state_->by_id.rbegin(); at != state_->by_id.rend() && found.size() < max; ++at) {
+    if (at->second.project == project) found.push_back(state_->view(state_->runs.at(at->second)));
+  }
+  co_return found;
+}
+
+awaitable<Result<RunView>> MemoryStore::run(RunKey run) {
+  const auto* stored = state_->find(run);
+  if (stored == nullptr) co_return fail(core::run_not_found(run));
+  co_return state_->view(*stored);
+}
+
+awaitable<Result<std::vector<TaskView>>> MemoryStore::tasks(RunKey run, Fence since) {
+  const auto* stored = state_->find(run);
+  if (stored == nullptr) co_return fail(core::run_not_found(run));
+  std::vector<TaskView> found;
+  for (const auto index : stored->changed_tasks.since(since)) {
+    const auto& task = stored->tasks[index];
+    found.push_back({.node = stored->definition->tasks[index].node.id, .record = task.record, .progress = task.progress});
+  }
+  co_return found;
+}
+
+awaitable<Result<std::vector<core::AttemptRecord>>> MemoryStore::attempts(RunKey run, std::optional<NodeId> node) {
+  const auto* stored = state_->find(run);
+  if (stored == nullptr) co_return fail(core::run_not_found(run));
+  std::vector<core::AttemptRecord> found;
+  for (const auto& [key, attempt] : stored->attempts) {
+    if (!node || stored->definition->tasks[key.first].node.id == *node) found.push_back(attempt);
+  }
+  co_return found;
+}
+
+awaitable<Result<std::shared_ptr<const core::RunDefinition>>> MemoryStore::definition(RunKey run) {
+  const auto* stored = state_->find(run);
+  if (stored == nullptr) co_return fail(core::run_not_found(run));
+  co_return stored->definition;
+}
+
+awaitable<Result<std::vector<NodeView>>> MemoryStore::nodes(ProjectId project) {
+  const auto found = state_->views.find(project);
+  if (found == state_->views.end()) co_return std::vector<NodeView>{};
+  co_return found->second;
+}
+
+}  // namespace baton

@@ -1,0 +1,43 @@
+/// The reference adapter: plain data, for simulations and as the measure of the others. Several replicas share one.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "ports/store.hpp"
+
+namespace baton {
+
+class MemoryStore final : public Store {
+ public:
+  /// @param clock  the store's clock; asked once per transaction
+  explicit MemoryStore(std::function<core::Instant()> clock);
+  ~MemoryStore() override;
+  MemoryStore(const MemoryStore&) = delete;
+  MemoryStore& operator=(const MemoryStore&) = delete;
+
+  awaitable<Result<core::RunKey>> create_run(NewRun run) override;
+  awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) override;
+  awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override;
+  awaitable<Result<core::Ticket>> begin_pass(BeginPass pass) override;
+  awaitable<Result<Committed>> commit(core::Ticket ticket, core::Decision decision) override;
+  awaitable<Result<void>> write_progress(std::vector<ProgressWrite> writes) override;
+  awaitable<Result<std::vector<core::RunKey>>> due(DuePolicy policy, std::size_t max) override;
+  awaitable<Result<void>> join(ReplicaId replica) override;
+  awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
+  awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) override;
+  awaitable<Result<RunView>> run(core::RunKey run) override;
+  awaitable<Result<std::vector<TaskView>>> tasks(core::RunKey run, Fence since) override;
+  awaitable<Result<std::vector<core::AttemptRecord>>> attempts(core::RunKey run, std::optional<NodeId> node) override;
+  awaitable<Result<std::shared_ptr<const core::RunDefinition>>> definition(core::RunKey run) override;
+  awaitable<Result<std::vector<NodeView>>> nodes(ProjectId project) override;
+
+  /// What a server learns when a replica's connection breaks; until it joins again.
+  void declare_gone(const ReplicaId& replica);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace baton
