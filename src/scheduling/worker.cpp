@@ -86,6 +86,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   for (std::int32_t i = 0; i < options_.again_max; ++i) {
     result = co_await pass.make(run, known, lease);
     if (result.end == PassEnd::committed) options_.changed(run);
+    if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) options_.over(run);
     if (result.look_again) wakeups_.wake_after(run, *result.look_again);
     if (result.error && result.end != PassEnd::over) options_.trouble(run, *result.error);
     if (result.end != PassEnd::committed || !result.woken) break;

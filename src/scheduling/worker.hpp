@@ -23,6 +23,8 @@ struct WorkerOptions {
   core::Duration progress_interval = std::chrono::seconds(1);
   /// Told after each commit of this replica: something of the run has changed.
   std::function<void(const core::RunKey&)> changed = [](const core::RunKey&) {};
+  /// Told when a pass of this replica has left the run not open any more, or found it so.
+  std::function<void(const core::RunKey&)> over = [](const core::RunKey&) {};
   /// Told of what went wrong around a run and is tried again.
   std::function<void(const core::RunKey&, const Error&)> trouble = [](const core::RunKey&, const Error&) {};
 };
