@@ -1,0 +1,64 @@
+/// The store's methods as they run in the lane: each is one transaction, and blocks.
+#pragma once
+
+#include <functional>
+#include <set>
+
+#include "store/sqlite/rows.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+namespace baton {
+
+class SqliteStore::Work {
+ public:
+  /// Throws sqlite::Failure.
+  Work(Runtime& runtime, const Options& options);
+  [[nodiscard]] const std::string& note() const { return database_.note(); }
+
+  Result<core::RunKey> create_run(NewRun run);
+  Result<Woken> wake(const core::RunKey& run, const std::vector<JobId>& jobs);
+  Result<Woken> desire(const core::RunKey& run, core::Desire desire);
+  Result<core::Ticket> begin_pass(const BeginPass& pass);
+  Result<Committed> commit(const core::Ticket& ticket, const core::Decision& decision);
+  Result<void> write_progress(const std::vector<ProgressWrite>& writes);
+  Result<std::vector<core::RunKey>> due(DuePolicy policy, std::size_t max);
+  Result<void> join(const ReplicaId& replica);
+  Result<std::vector<core::RunKey>> orphans(std::size_t max);
+  Result<std::vector<RunView>> runs(const ProjectId& project, std::size_t max);
+  Result<RunView> run(const core::RunKey& run);
+  Result<std::vector<TaskView>> tasks(const core::RunKey& run, Fence since);
+  Result<std::vector<core::AttemptRecord>> attempts(const core::RunKey& run, const std::optional<NodeId>& node);
+  Result<std::shared_ptr<const core::RunDefinition>> definition(const core::RunKey& run);
+  Result<std::vector<NodeView>> nodes(const ProjectId& project);
+  void declare_gone(const ReplicaId& replica) { living_.erase(replica); }
+
+ private:
+  template <class Body>
+  std::invoke_result_t<Body&> write(Body body);
+  template <class Body>
+  std::invoke_result_t<Body&> read(Body body);
+  template <class Answer, class Body>
+  Result<Answer> read_run(const core::RunKey& key, Body body);
+  template <class Body>
+  std::invoke_result_t<Body&> transaction(sqlite::Statement& begin, Body body);
+
+  core::Instant now();
+  void reopen(sqlite::StoredRun& run);
+  void write_task(const sqlite::StoredRun& run, Fence fence, const core::TaskRecord& record);
+  std::shared_ptr<const core::RunDefinition> definition_of(const sqlite::StoredRun& run);
+  Result<std::vector<core::RunKey>> mark_open_runs(std::size_t max, const std::function<bool(core::RunRow&)>& mark);
+
+  Runtime& runtime_;
+  core::Instant last_now_{};
+  std::set<ReplicaId> living_;
+  std::shared_ptr<const core::RunDefinition> newest_definition_;  // of the run that was made or read last: never changes
+  sqlite::Database database_;
+  sqlite::Statement begin_write_, begin_read_, commit_, join_, others_left_;
+  sqlite::RunRows runs_;
+  sqlite::DefinitionRows definitions_;
+  sqlite::TaskRows tasks_;
+  sqlite::AttemptRows attempts_;
+  sqlite::NodeRows nodes_;
+};
+
+}  // namespace baton
