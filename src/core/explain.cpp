@@ -24,8 +24,8 @@ std::string listed(const std::vector<std::string>& names) {
 
 std::string_view meaning_of(Waiting waiting) {
   switch (waiting) {
-    case Waiting::nothing: return "";
-    case Waiting::retry: return "its last attempt failed; it is tried again after a pause";
+    case Waiting::nothing:
+    case Waiting::retry: return "";  // said with its time, or over
     case Waiting::backend: return "the backend has not answered for its job";
     case Waiting::elsewhere: return "its job runs on another host, which alone can see it";
     case Waiting::cluster: return "its cluster is not ready";
@@ -106,7 +106,7 @@ class Explanation {
       wait_for(listed(tasks_in(State::failed)) + " failed, so nothing new starts; with -k it would");
     }
     if (!is_live(record_.state)) add_what_stands_before();
-    if (record_.waiting != Waiting::nothing) wait_for(std::string(meaning_of(record_.waiting)));
+    if (const auto meaning = meaning_of(record_.waiting); !meaning.empty()) wait_for(std::string(meaning));
   }
 
   void add_what_stands_before() {
@@ -120,7 +120,7 @@ class Explanation {
     } else if (record_.not_before && *record_.not_before > now_) {
       wait_for("it is tried again in " + to_text(*record_.not_before - now_) + " (" + std::to_string(record_.failures) + " of " +
                std::to_string(definition_.node.step->retries.max + 1) + " attempts failed)");
-    } else if (record_.waiting == Waiting::nothing) {
+    } else if (meaning_of(record_.waiting).empty()) {
       wait_for("it is ready, and waits for room in the backend");
     }
   }

@@ -98,6 +98,8 @@ class Planner {
       const auto recorded = success.key.inputs.find(input.port);
       if (recorded == success.key.inputs.end()) {
         add(reasons, ReasonKind::input_changed, input.port, "it is a new input " + since(success));
+      } else if (success.simulated && ports[i].digest.empty() && recorded->second.empty()) {
+        continue;  // simulated runs read no file and make no output, so there is nothing that could have changed
       } else if (ports[i].digest.empty()) {
         add(reasons, ReasonKind::input_changed, input.port, subject_of(input) + " could not be read");
       } else if (recorded->second.empty()) {
