@@ -63,12 +63,14 @@ std::size_t word_length(const std::vector<std::string>& line, std::size_t at) {
   if (first == "\"" || first == "'") return to(first);
   if (first == "$" && at + 1 < line.size() && line[at + 1] == "{") return to("}");
   auto end = at;
-  int open = 0;  // `align[*].bam` ends neither at `[` nor at its own `]`
+  int open = 0;  // `align[*, ${foreach.x}].bam` and `[a, b]` are one word each
   for (; end < line.size(); ++end) {
     const auto& letter = line[end];
-    if (letter == "[") ++open;
-    if (letter == " " || letter == "{" || letter == "}" || (letter == "," && open == 0) || (letter == "]" && open-- == 0)) break;
-    if (letter == ":" && (end + 1 == line.size() || line[end + 1] == " ")) break;
+    const bool closes = letter == "]" || letter == "}";
+    if (open == 0 && (closes || letter == " " || letter == ",")) break;
+    if (open == 0 && letter == ":" && (end + 1 == line.size() || line[end + 1] == " ")) break;
+    if (letter == "[" || letter == "{") ++open;
+    if (closes) --open;
   }
   return std::max<std::size_t>(1, end - at);
 }
