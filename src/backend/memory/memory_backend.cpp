@@ -1,5 +1,6 @@
 #include "backend/memory/memory_backend.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace baton {
@@ -100,6 +101,11 @@ void MemoryBackend::lose_stream() {
     pushes_[run].clear();
   }
   if (!pushes_.empty()) pushed_->notify();
+}
+
+bool MemoryBackend::is_fetching(const core::RunKey& run) const {
+  const auto followed = runs_.find(run);
+  return followed != runs_.end() && std::ranges::any_of(followed->second.jobs, [](const auto& entry) { return entry.second.fetching; });
 }
 
 bool MemoryBackend::follows(const core::RunKey& run, const JobId& job) const {

@@ -31,6 +31,8 @@ class MemoryBackend final : public Backend {
   void lose_stream();
   /// Whether this run has pushes that nobody has taken yet.
   [[nodiscard]] bool has_pushes(const core::RunKey& run) const { return pushes_.contains(run); }
+  /// Whether a result of this run is on its way to this client.
+  [[nodiscard]] bool is_fetching(const core::RunKey& run) const;
 
  private:
   friend class MemoryCluster;

@@ -1,0 +1,245 @@
+#include "truth.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/decide.hpp"
+
+namespace baton::simulation {
+namespace {
+
+using core::Outcome;
+using core::State;
+
+std::string name(const core::RunKey& run, const NodeId& node) { return core::to_text(run) + " '" + node.value() + "'"; }
+
+}  // namespace
+
+void Truth::violate(std::string what) {
+  if (!violation_) violation_ = std::move(what);
+}
+
+std::vector<core::RunKey> Truth::runs() const {
+  std::vector<core::RunKey> keys;
+  for (const auto& [key, run] : runs_) keys.push_back(key);
+  return keys;
+}
+
+// ---- what happens -------------------------------------------------------------------------------------------------------------
+
+void Truth::created(const Result<core::RunKey>& run) {
+  if (!run) return;
+  auto definition = world_.look(store_.definition(*run));
+  BATON_ASSERT(definition.has_value());
+  auto& truth = runs_[*run];
+  truth.definition = *definition;
+  by_id_[truth.definition->id] = *run;
+  const auto tasks = world_.look(store_.tasks(*run, Fence::none()));
+  BATON_ASSERT(tasks.has_value());
+  for (const auto& task : *tasks) truth.tasks.push_back(task.record);
+}
+
+void Truth::began(const BeginPass& pass, const Result<core::Ticket>& ticket) {
+  if (!ticket) return doubt(pass.run);
+  auto& run = runs_.at(pass.run);
+  if (ticket->fence <= run.newest) violate(core::to_text(pass.run) + ": begin_pass gave fence " + std::to_string(ticket->fence.value()) + " twice");
+  run.newest = ticket->fence;
+  run.begun_by = pass.replica;
+}
+
+void Truth::committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer) {
+  const auto& key = by_id_.at(ticket.run);
+  auto& run = runs_.at(key);
+  if (!answer) {
+    if (answer.error().code == "store.fenced") check_unchanged(key, run);
+    return;
+  }
+  ++commits_;
+  if (ticket.fence != run.newest)
+    violate(core::to_text(key) + ": a commit with fence " + std::to_string(ticket.fence.value()) + " was taken, the newest is " +
+            std::to_string(run.newest.value()));
+  run.follower = run.begun_by;
+  for (const auto& attempt : decision.attempts) {
+    check_attempt(run, attempt);
+    run.attempts[attempt.job] = attempt;
+    jobs_[attempt.job] = {key, attempt.task};
+  }
+  for (const auto& record : decision.tasks) {
+    check_task(run, run.tasks[record.task], record);
+    run.tasks[record.task] = record;
+  }
+  doubt(key);
+}
+
+// A task's row as a pass has just written it.
+void Truth::check_task(const RunTruth& run, const core::TaskRecord& before, const core::TaskRecord& after) {
+  const auto& node = run.definition->tasks[after.task].node;
+  const auto who = name(run.definition->key, node.id);
+  if (core::is_final(before.state) && !(before == after)) violate(who + ": a final state changed, from " + std::string(core::to_text(before.state)) + " to " + std::string(core::to_text(after.state)));
+  if (after.attempt < before.attempt) violate(who + ": an attempt was taken back");
+  if (core::is_live(after.state) && !after.job) violate(who + ": a live state without a job id");
+  if (after.state != State::success || before.state == State::success) return;
+  if (!after.success) return violate(who + ": SUCCESS without a record of it");
+  if (after.reused) {
+    if (after.success != run.definition->tasks[after.task].previous && !(after.success && run.definition->tasks[after.task].previous))
+      violate(who + ": cut off early without an earlier success");
+    return;
+  }
+  const auto made = cluster_.made(*after.job);
+  if (!made || made->products != after.success->products) violate(who + ": SUCCESS without its outputs");
+  for (const auto& output : node.step->outputs)
+    if (std::ranges::find(after.success->products, output.port, &core::Product::port) == after.success->products.end())
+      violate(who + ": SUCCESS without output '" + output.port + "'");
+}
+
+void Truth::check_attempt(const RunTruth& run, const core::AttemptRecord& attempt) {
+  const auto& node = run.definition->tasks[attempt.task].node;
+  const auto who = name(run.definition->key, node.id) + " attempt " + std::to_string(attempt.attempt);
+  const auto before = run.attempts.find(attempt.job);
+  if (before != run.attempts.end() && before->second.outcome != Outcome::open && before->second.outcome != attempt.outcome)
+    violate(who + ": the end of an attempt changed");
+  if (attempt.outcome == Outcome::open || attempt.outcome == Outcome::succeeded) return;
+  const auto executing = cluster_.executing();
+  const bool runs = std::ranges::find(executing, attempt.job) != executing.end();
+  const bool dead = cluster_.truth(attempt.job).seen == core::Seen::dead;
+  if (runs && !dead && attempt.owed != core::Owed::kill)
+    violate(who + ": ended as " + std::string(core::to_text(attempt.outcome)) + " while its job runs and nobody declared it dead");
+  if (attempt.outcome == Outcome::lost && cluster_.made(attempt.job) && !dead) violate(who + ": finished work was thrown away");
+}
+
+// A refused commit has written nothing.
+void Truth::check_unchanged(const core::RunKey& key, const RunTruth& run) {
+  const auto tasks = world_.look(store_.tasks(key, Fence::none()));
+  if (!tasks) return;
+  for (const auto& task : *tasks)
+    if (!(task.record == run.tasks[task.record.task])) violate(name(key, task.node) + ": a fenced commit wrote");
+}
+
+void Truth::begins(const core::Job& job) {
+  const auto who = name(job.run, job.node) + " attempt " + std::to_string(job.attempt);
+  if (!begun_.insert(job.id).second) return violate(who + ": two beginnings of one job");
+  const auto known = jobs_.find(job.id);
+  if (known == jobs_.end()) return violate(who + ": began without an attempt in the store");
+  const auto& run = runs_.at(known->second.first);
+  if (run.attempts.at(job.id).outcome != Outcome::open) violate(who + ": began after the end of its attempt was written");
+  const auto& node = run.definition->tasks[known->second.second].node;
+  for (const auto before : core::predecessors(node))
+    if (run.tasks[before].state != State::success) violate(who + ": began before '" + run.definition->tasks[before].node.id.value() + "' had succeeded");
+  for (const auto& other : cluster_.executing()) {
+    const auto found = jobs_.find(other);
+    if (other != job.id && found != jobs_.end() && found->second == known->second && cluster_.truth(other).seen != core::Seen::dead)
+      violate(who + ": began while an earlier attempt runs");
+  }
+  doubt(job.run);
+}
+
+void Truth::pushed(World::Who who, const std::vector<Push>& pushes) {
+  for (const auto& push : pushes) seated_.at(who).news[push.run] = ++last_push_;
+}
+
+void Truth::woke(World::Who who, const core::RunKey& run, std::uint64_t until) {
+  doubt(run);
+  const auto seat = seated_.find(who);
+  if (seat == seated_.end()) return;
+  const auto news = seat->second.news.find(run);
+  if (news != seat->second.news.end() && news->second <= until) seat->second.news.erase(news);
+}
+
+void Truth::joined(World::Who who, const ReplicaId& replica, const MemoryBackend& backend) {
+  seated_[who] = {replica, &backend, {}};
+  alive_.insert(replica);
+}
+
+void Truth::left(World::Who who) {
+  alive_.erase(seated_.at(who).replica);
+  seated_.erase(who);
+  doubt_all();
+}
+
+void Truth::doubt_job(const JobId& job) {
+  if (const auto found = jobs_.find(job); found != jobs_.end()) doubt(found->second.first);
+}
+void Truth::doubt_all() {
+  for (const auto& [key, run] : runs_) doubted_.insert(key);
+}
+
+// ---- an open run always has a next event -----------------------------------------------------------------------------------------
+
+void Truth::check_doubted() {
+  for (const auto& key : std::exchange(doubted_, {})) {
+    const auto found = runs_.find(key);
+    if (found == runs_.end() || somebody_knows(key, found->second)) continue;
+    const auto view = world_.look(store_.run(key));
+    if (!view || !view->open || !view->scheduled || view->wake_at || (view->record.held && view->record.desire == core::Desire::run)) continue;
+    const bool pending = !view->processed || *view->scheduled > *view->processed;
+    if (pending) continue;
+    if (const auto what = left_to_do(found->second, *view)) violate(core::to_text(key) + ": known to nobody: " + *what);
+  }
+}
+
+// A message, a push that was not yet made a wake-up, or a follower whose absence the manager sees.
+bool Truth::somebody_knows(const core::RunKey& key, const RunTruth& run) const {
+  if (broker_.holds(key)) return true;
+  if (const auto flying = flying_.find(key); flying != flying_.end() && flying->second > 0) return true;
+  if (run.follower != ReplicaId() && !alive_.contains(run.follower)) return true;
+  return std::ranges::any_of(seated_, [&](const auto& entry) {
+    const auto& [who, seat] = entry;
+    return seat.news.contains(key) || seat.backend->has_pushes(key) || seat.backend->is_fetching(key);
+  });
+}
+
+// What a pass would do that saw everything as it is.
+std::optional<std::string> Truth::left_to_do(const RunTruth& truth, const RunView& view) const {
+  core::Ticket ticket{.run = view.id, .fence = view.fence, .mark = view.scheduled, .now = world_.wall(), .record = view.record,
+                      .definition = truth.definition, .tasks = truth.tasks, .owed = {}};
+  const auto attempts = world_.look(store_.attempts(view.key, std::nullopt));
+  std::vector<core::Observation> seen;
+  for (const auto& attempt : *attempts) {
+    const bool ended = attempt.outcome != Outcome::open;
+    if (ended && attempt.owed == core::Owed::nothing) continue;
+    if (ended)
+      ticket.owed.push_back({.task = attempt.task, .attempt = attempt.attempt, .job = attempt.job, .owed = attempt.owed,
+                             .since = attempt.ended.value_or(ticket.now)});
+    seen.push_back(cluster_.truth(attempt.job));
+  }
+  core::Run run;
+  run.apply(ticket);
+  auto policy = policy_;
+  const auto waiting = run.count(State::pending) + run.count(State::waiting_for_resources);
+  policy.room = 2 * cluster_.slots() > waiting ? 2 * cluster_.slots() - waiting : 0;
+  const auto decision = core::decide(run, seen, policy, ticket.now);
+  const auto node = [&](Index task) { return "'" + truth.definition->tasks[task].node.id.value() + "'"; };
+  if (!decision.attempts.empty()) return "the end or beginning of an attempt of " + node(decision.attempts.front().task);
+  if (!decision.submit.empty()) return "a job to submit of '" + decision.submit.front().node.value() + "'";
+  if (!decision.bar.empty()) return "a job to bar: " + decision.bar.front().value();
+  if (!decision.release.empty()) return "a job to release: " + decision.release.front().value();
+  if (!decision.settle.empty()) return "a release to settle: " + decision.settle.front().value();
+  for (const auto& record : decision.tasks)
+    if (record.state != truth.tasks[record.task].state)
+      return node(record.task) + " to become " + std::string(core::to_text(record.state));
+  return std::nullopt;
+}
+
+// ---- at the end ------------------------------------------------------------------------------------------------------------------
+
+std::optional<std::string> Truth::unfinished(const core::RunKey& key) {
+  const auto view = world_.look(store_.run(key));
+  if (!view) return core::to_text(key) + ": " + view.error().what;
+  if (!core::is_final(view->record.result)) return core::to_text(key) + " is " + std::string(core::to_text(view->record.result)) + (view->record.held ? " and held" : "");
+  if (view->open) return core::to_text(key) + " is final and still open";
+  if (view->scheduled && (!view->processed || *view->scheduled > *view->processed)) return core::to_text(key) + ": its mark is pending";
+  return std::nullopt;
+}
+
+std::optional<std::string> Truth::leftover() const {
+  if (const auto held = cluster_.held(); !held.empty()) return "held in the backend: " + held.front().value();
+  if (const auto executing = cluster_.executing(); !executing.empty()) return "still executing: " + executing.front().value();
+  for (const auto& [key, run] : runs_) {
+    for (Index i = 0; i < run.tasks.size(); ++i)
+      if (!core::is_final(run.tasks[i].state))
+        return name(key, run.definition->tasks[i].node.id) + " is " + std::string(core::to_text(run.tasks[i].state)) + " in a run that has ended";
+  }
+  return std::nullopt;
+}
+
+}  // namespace baton::simulation
