@@ -1,0 +1,65 @@
+#include "cli/follow.hpp"
+
+#include <utility>
+
+namespace baton::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto look_every = 100ms;      // often enough for a person; reading costs a run of trivial tasks under 2 %
+constexpr auto look_at_least = 1s;
+constexpr auto owing_max = 5s;          // a final run waits so long for its jobs' release, which the next run would finish
+constexpr auto trouble_max = 30s;
+
+/// Does what was asked for since `heard`.
+awaitable<void> obey(Session& session, Engine& engine, core::RunKey run, const Interrupts& interrupts, int& heard) {
+  if (interrupts.count() == heard) co_return;
+  heard = interrupts.count();
+  const bool hard = heard > 1;
+  session.terminal.talk(hard ? "killing the jobs\n" : "stopping: waiting for the jobs to end; once more kills them\n");
+  const auto asked = co_await engine.cancel(run, hard);
+  if (!asked) session.terminal.talk("could not ask for the end: " + printable(asked.error().what) + "\n");
+}
+
+}  // namespace
+
+Interrupts::Interrupts(Session& session, Engine& engine) : session_(session), engine_(engine) {
+  session_.house.on_interrupt([this] {
+    ++count_;
+    if (!following_ && count_ > 1) session_.house.leave(static_cast<int>(ExitCode::cancelled));
+    if (!following_) session_.terminal.talk("stopping\n");
+    engine_.nudge();
+  });
+}
+
+awaitable<Result<RunView>> follow(Session& session, Engine& engine, Store& store, core::RunKey run, Interrupts& interrupts,
+                                  Progress& progress) {
+  auto& runtime = session.house.runtime();
+  auto known = Fence::none();
+  std::optional<core::Duration> final_since;
+  int heard = 0;
+  interrupts.following(true);
+  for (;;) {
+    co_await obey(session, engine, run, interrupts, heard);
+    const auto view = co_await store.run(run);
+    if (!view) co_return fail(view.error());
+    const auto tasks = co_await store.tasks(run, known);
+    if (!tasks) co_return fail(tasks.error());
+    known = Fence(view->fence.value() - 1);  // the pass of that fence may not have been written yet
+    progress.show(*tasks, runtime.wall());
+
+    const bool final = core::is_final(view->record.result);
+    if (final && !final_since) final_since = runtime.steady();
+    if (final && (!view->open || runtime.steady() - *final_since > owing_max)) co_return *view;
+    if (view->record.held && heard == 0)
+      co_return fail({.code = "run.held",
+                      .what = "run " + std::to_string(run.iteration.value()) + " is held: its passes failed again and again",
+                      .where = view->last_failure,
+                      .way_out = "`baton cancel` stops what still runs of it"});
+    if (engine.trouble() && runtime.steady() - engine.trouble()->since > trouble_max) co_return fail(engine.trouble()->error);
+    co_await engine.wait(look_every, look_at_least);
+  }
+}
+
+}  // namespace baton::cli

@@ -1,0 +1,34 @@
+/// What `--json` prints: one object, as the pipeline format says. Each ends with a line feed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/house.hpp"
+#include "cli/report.hpp"
+#include "core/explain.hpp"
+#include "core/plan.hpp"
+
+namespace baton::cli {
+
+/// `run` and `status`; none: no run was made. `holder`: only with status.
+[[nodiscard]] std::string run_json(const std::optional<RunView>& run, const std::vector<TaskReport>& tasks);
+[[nodiscard]] std::string status_json(const std::optional<RunView>& run, const std::vector<TaskReport>& tasks,
+                                      const std::optional<Holder>& holder);
+[[nodiscard]] std::string plan_json(const core::Project& project, const core::Plan& plan);
+struct Explained {
+  NodeId node;
+  core::Lines lines;
+};
+[[nodiscard]] std::string why_json(const std::vector<Explained>& nodes);
+struct PastRun {
+  RunView run;
+  std::vector<TaskView> tasks;
+};
+[[nodiscard]] std::string history_json(const std::vector<PastRun>& runs);
+[[nodiscard]] std::string cancel_json(const std::optional<RunView>& run);
+[[nodiscard]] std::string version_json();
+[[nodiscard]] std::string error_json(const Error& error);
+
+}  // namespace baton::cli

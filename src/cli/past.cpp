@@ -1,0 +1,37 @@
+#include "cli/past.hpp"
+
+#include <map>
+#include <utility>
+
+namespace baton::cli {
+
+awaitable<Result<std::optional<RunView>>> newest_run(Store& store, ProjectId project) {
+  auto runs = co_await store.runs(std::move(project), 1);
+  if (!runs) co_return fail(runs.error());
+  if (runs->empty()) co_return std::optional<RunView>{};
+  co_return std::optional(std::move(runs->front()));
+}
+
+awaitable<Result<core::Run>> run_as_known(Store& store, const RunView& view) {
+  core::Ticket ticket{.run = view.id, .fence = view.fence, .record = view.record};
+  auto definition = co_await store.definition(view.key);
+  if (!definition) co_return fail(definition.error());
+  const auto tasks = co_await store.tasks(view.key, Fence::none());
+  if (!tasks) co_return fail(tasks.error());
+  ticket.definition = std::move(*definition);
+  for (const auto& task : *tasks) ticket.tasks.push_back(task.record);
+  core::Run run;
+  run.apply(ticket);
+  co_return run;
+}
+
+std::string counts_text(const std::vector<TaskView>& tasks) {
+  std::map<core::State, std::size_t> counts;
+  for (const auto& task : tasks) ++counts[task.record.state];
+  std::string text;
+  for (const auto& [state, count] : counts)
+    text += (text.empty() ? "" : ", ") + std::string(core::to_text(state)) + " " + std::to_string(count);
+  return text;
+}
+
+}  // namespace baton::cli

@@ -1,0 +1,49 @@
+/// One call of the command line: what was typed, where it runs, where words go; and the places that follow from these.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/arguments.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/house.hpp"
+#include "cli/terminal.hpp"
+#include "core/plan.hpp"
+
+namespace baton::cli {
+
+/// Paths are absolute.
+struct Places {
+  std::string file, dir, state, out;
+  ProjectId project;  ///< the file's name
+};
+
+struct Session {
+  House& house;
+  Terminal& terminal;
+  Options options;
+  Places places;
+};
+[[nodiscard]] Places places_of(const Options& options);
+
+/// A document as read, and what was selected of it.
+struct Pipeline {
+  core::Project project;
+  core::Selection selection;
+};
+/// Reads and parses the pipeline, values and selection. Nothing is written. Errors: input.*, usage.*.
+[[nodiscard]] Result<Pipeline> load(const Session& session);
+/// The nodes that a word names: a step's tasks, or one task. Errors: usage.unknown_node.
+[[nodiscard]] Result<std::vector<Index>> nodes_named(const core::Project& project, const std::string& word);
+
+/// `license-x=2,ram=8GiB`. Errors: usage.resources.
+[[nodiscard]] Result<core::Resources> resources_from(std::string_view text);
+
+/// Tells an error: for people on stderr, with its line of the document; with --json also as an object on stdout.
+/// @return the code to end with: bad input or usage, or the surroundings
+ExitCode tell(const Session& session, const Error& error);
+
+}  // namespace baton::cli
