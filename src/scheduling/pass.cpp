@@ -45,6 +45,8 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
     auto result = refused(ticket.error());
     co_return result;
   }
+  // A pass of another replica came between: what the backend told it, it told nobody else.
+  if (ticket->fence.value() != known.fence.value() + 2) known.stream_lost = true;
   known.run.apply(*ticket);
   known.fence = Fence(ticket->fence.value() - 1);
   const auto policy = policy_for(known, *ticket);
