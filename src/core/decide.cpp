@@ -128,6 +128,18 @@ class Pass {
       else
         fail_waiting(i);
     }
+    expire_lacking();
+  }
+  /// Their limit is the policy's, so it is not among the run's deadlines; and nobody tells that nothing has changed.
+  void expire_lacking() {
+    if (run_.count(State::waiting_for_resources) == 0) return;
+    for (const auto i : run_.live()) {
+      if (taken_.contains(i) || at(i).state != State::waiting_for_resources) continue;
+      if (desired_of(i) == Desired::expire)
+        apply(rule_for(Desired::expire, at(i).state, Seen::lacking).then, i, nullptr);
+      else
+        wake_by(at(i).state_since + policy_.lacking_max);
+    }
   }
 
   // ---- the steps --------------------------------------------------------------------------------------------------------
