@@ -185,8 +185,13 @@ class Simulation {
   bool go_on_until(const std::function<bool()>& done, core::Duration limit) {
     const auto end = world_.now() + limit;
     while (!violated()) {
-      if (quiet_until_ <= world_.now() && done()) return true;
-      if (world_.now() >= end || world_.steps() > steps_max || !world_.step()) return false;
+      if (done()) return true;
+      if (world_.now() >= end || world_.steps() > steps_max) return false;
+      if (const auto next = std::min(next_look_, end); world_.next() > next) {
+        world_.run_until([] { return false; }, next - world_.now());  // nothing happens until then
+      } else {
+        world_.step();
+      }
       bury_the_dead();
       servers_.truth.check_doubted();
       if (world_.now() >= next_look_) look_around();
@@ -344,7 +349,7 @@ class Simulation {
   std::vector<Place> places_;
   std::vector<Wish> wishes_;
   std::map<const Wish*, World::Who> asked_by_;
-  core::Duration next_look_{}, next_done_{}, quiet_until_{};
+  core::Duration next_look_{}, next_done_{};
   bool healed_ = false;
   Outcome outcome_;
 };

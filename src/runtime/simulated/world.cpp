@@ -208,14 +208,18 @@ bool World::step() {
 bool World::run_until(const std::function<bool()>& done, core::Duration limit) {
   const auto end = impl_->now + limit;
   while (!done()) {
-    const auto next = impl_->ready.empty() ? (impl_->waiting.empty() ? forever : impl_->waiting.begin()->first.first) : impl_->now;
-    if (next > end) {
+    if (next() > end) {
       impl_->now = end;
       return false;
     }
     step();
   }
   return true;
+}
+
+core::Duration World::next() const {
+  if (!impl_->ready.empty()) return impl_->now;
+  return impl_->waiting.empty() ? forever : impl_->waiting.begin()->first.first;
 }
 
 core::Duration World::now() const { return impl_->now; }

@@ -43,6 +43,8 @@ class World {
   /// Steps until `done` (looked at before each step). False: `limit` of virtual time has passed before it was.
   bool run_until(const std::function<bool()>& done, core::Duration limit);
 
+  /// When the next step will be; now() if something is ready, `forever` if nothing ever will be.
+  [[nodiscard]] core::Duration next() const;
   /// Since the world began.
   [[nodiscard]] core::Duration now() const;
   /// The world's wall clock (a store's, say): a fixed date + now().
