@@ -1,0 +1,437 @@
+#include "backend/local/local_backend.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <set>
+#include <unordered_map>
+
+#include "backend/local/collect.hpp"
+#include "backend/local/link.hpp"
+#include "backend/local/processes.hpp"
+#include "backend/local/progress.hpp"
+#include "backend/local/publish.hpp"
+#include "backend/local/ticket.hpp"
+
+extern char** environ;
+
+namespace baton::local {
+namespace asio = boost::asio;
+namespace {
+
+using core::Seen;
+
+constexpr core::Duration answer_patience = std::chrono::seconds(5);
+/// A begin is told that much later: most jobs that end sooner cost one wake-up instead of two.
+constexpr core::Duration begin_delay = std::chrono::milliseconds(50);
+constexpr core::Duration progress_pause = std::chrono::milliseconds(500);
+
+Error unavailable() {
+  return {.code = "backend.unavailable", .what = "the keeper of local jobs does not answer", .way_out = "look at keeper.err in the state directory"};
+}
+
+void rethrow(std::exception_ptr thrown) {
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+bool is_final(Seen seen) { return seen == Seen::barred || seen == Seen::dead || seen == Seen::done || seen == Seen::erred || seen == Seen::unknown; }
+
+std::map<std::string, double> capacity_of(const LocalOptions& options) {
+  auto capacity = options.resources;
+  capacity.try_emplace("cpu", static_cast<double>(options.slots));
+  return capacity;
+}
+
+}  // namespace
+
+/// What this Baton follows: per run its jobs, each with its newest news under a number that only grows.
+class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
+ public:
+  Followed(Runtime& runtime, asio::any_io_executor executor, LocalOptions options)
+      : runtime_(runtime), executor_(std::move(executor)), options_(std::move(options)), pushed_(runtime.event()) {}
+
+  void begin();
+  awaitable<Result<void>> submit(std::vector<core::Job> jobs);
+  awaitable<Observed> observe(core::RunKey run, std::vector<JobId> ask, Cursor after);
+  awaitable<Result<void>> say(core::RunKey run, Request request, std::vector<JobId> jobs, bool gives_up_sending);
+  awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs);
+  awaitable<Result<std::vector<Push>>> pushes();
+  std::vector<JobProgress> take_progress() { return std::exchange(progress_, {}); }
+  [[nodiscard]] std::uint32_t slots() const { return options_.slots; }
+  void close();
+
+ private:
+  struct Job {
+    core::RunKey run;
+    std::shared_ptr<const Ticket> ticket;  ///< null: not known yet
+    std::shared_ptr<const Spec> spec;      ///< handed over and not heard of: sent again when the line was lost
+    Seen seen = Seen::queued;
+    std::uint64_t number = 0;  ///< of its newest news; 0: none yet
+    std::optional<core::Instant> started;
+    std::shared_ptr<const core::JobEnd> end;
+    std::optional<LogTail> tail;
+  };
+  struct Run {
+    std::uint64_t last = 0;                   ///< number of its newest news
+    std::map<std::uint64_t, std::string> news;  ///< number -> job
+  };
+  struct Question {
+    std::unique_ptr<Event> answered;
+    std::vector<Report> reports;
+    bool done = false;
+  };
+
+  // ---- the line -----------------------------------------------------------------------------------------------------------
+  std::string greet();
+  void heard(Response response);
+  bool lost();
+  awaitable<std::optional<std::vector<Report>>> ask(std::vector<std::string> ids);
+
+  // ---- news ---------------------------------------------------------------------------------------------------------------
+  void take(const Report& report);
+  void note(const std::string& id, Job& job, Seen seen, bool at_once);
+  void collect_end(const std::string& id, Job& job, const Report& report);
+  static awaitable<void> collect_slowly(std::shared_ptr<Followed> self, std::string id, std::shared_ptr<const Ticket> ticket, Report report);
+  void collected(const std::string& id, core::JobEnd end);
+  [[nodiscard]] core::Observation observation(const std::string& id, const Job& job) const;
+  void push(const core::RunKey& run, const std::string& id, bool at_once);
+  static awaitable<void> push_later(std::shared_ptr<Followed> self);
+  static awaitable<void> watch_progress(std::shared_ptr<Followed> self);
+  void read_progress(const std::string& id, Job& job);
+
+  Runtime& runtime_;
+  asio::any_io_executor executor_;
+  const LocalOptions options_;
+  std::shared_ptr<Link> link_;
+  std::unordered_map<std::string, Job> jobs_;  // looked up; walked only to find what the keeper is to be told again
+  std::map<core::RunKey, Run> runs_;
+  std::map<std::uint64_t, Question*> questions_;
+  std::uint64_t next_token_ = 1;
+  std::map<core::RunKey, std::set<std::string>> ready_pushes_, late_pushes_;
+  std::unique_ptr<Event> pushed_;
+  std::set<std::string> watched_;  ///< jobs that run: their logs are read for progress
+  std::vector<JobProgress> progress_;
+  bool late_timer_ = false, progress_timer_ = false, closed_ = false;
+};
+
+void LocalBackend::Followed::begin() {
+  make_folders(options_.state);
+  const std::weak_ptr<Followed> weak = weak_from_this();
+  link_ = std::make_shared<Link>(
+      executor_, runtime_, LinkOptions{.state = options_.state, .keeper = options_.keeper},
+      Link::Handlers{.up = [weak] { const auto self = weak.lock(); return self ? self->greet() : std::string(); },
+                     .heard = [weak](Response response) { if (const auto self = weak.lock()) self->heard(std::move(response)); },
+                     .down = [weak] { const auto self = weak.lock(); return self && self->lost(); }});
+}
+
+void LocalBackend::Followed::close() {
+  closed_ = true;
+  link_->close();
+  pushed_->notify();
+  for (auto& [token, question] : questions_) question->answered->notify();
+}
+
+// ---- the line -------------------------------------------------------------------------------------------------------------------
+/// What a keeper has to know first; and, of a new one, what became of all that we follow. What was handed over and never heard of is
+/// handed over again: the journal keeps it from beginning twice.
+std::string LocalBackend::Followed::greet() {
+  auto words = encode(Request(Hello{.slots = options_.slots, .capacity = capacity_of(options_), .environment = options_.environment}));
+  Begin begin;
+  Query query;
+  for (const auto& [id, job] : jobs_) {
+    if (is_final(job.seen) || job.seen == Seen::finished) continue;
+    if (job.spec) begin.jobs.push_back(*job.spec);
+    query.jobs.push_back(id);
+  }
+  if (!begin.jobs.empty()) words += encode(Request(std::move(begin)));
+  if (!query.jobs.empty()) words += encode(Request(std::move(query)));
+  return words;
+}
+
+void LocalBackend::Followed::heard(Response response) {
+  if (closed_) return;
+  if (const auto* news = std::get_if<News>(&response)) {
+    for (const auto& report : news->reports) take(report);
+    return;
+  }
+  auto& answer = std::get<Answer>(response);
+  if (answer.token == 0) {
+    for (const auto& report : answer.reports) take(report);
+    return;
+  }
+  const auto question = questions_.find(answer.token);
+  if (question == questions_.end()) return;
+  question->second->reports = std::move(answer.reports);
+  question->second->done = true;
+  question->second->answered->notify();
+}
+
+bool LocalBackend::Followed::lost() {
+  for (auto& [token, question] : questions_) question->answered->notify();
+  for (const auto& [id, job] : jobs_)
+    if (!is_final(job.seen) && job.seen != Seen::finished) return !closed_;
+  return false;
+}
+
+/// Nothing: no answer.
+awaitable<std::optional<std::vector<Report>>> LocalBackend::Followed::ask(std::vector<std::string> ids) {
+  const bool up = co_await link_->wait_up(answer_patience);
+  if (!up) co_return std::nullopt;
+  const auto token = next_token_++;
+  Question question{.answered = runtime_.event(), .reports = {}};
+  questions_[token] = &question;
+  link_->send(Query{.token = token, .jobs = std::move(ids)});
+  co_await question.answered->wait_for(answer_patience);
+  questions_.erase(token);
+  if (!question.done) co_return std::nullopt;
+  co_return std::move(question.reports);
+}
+
+// ---- what the scheduler says ------------------------------------------------------------------------------------------------------
+awaitable<Result<void>> LocalBackend::Followed::submit(std::vector<core::Job> jobs) {
+  const auto self = shared_from_this();
+  const bool up = co_await link_->wait_up(answer_patience);
+  if (!up) co_return fail(unavailable());
+  const auto folder = options_.state + "/runs";
+  Begin begin;
+  for (const auto& job : jobs) {
+    auto& known = jobs_[job.id.value()];
+    if (is_final(known.seen) && known.seen != Seen::unknown) continue;  // its news are there already
+    known.run = job.run;
+    known.ticket = std::make_shared<const Ticket>(ticket_of(job, folder));
+    known.spec = std::make_shared<const Spec>(spec_of(job, *known.ticket));
+    if (known.number == 0 || known.seen == Seen::unknown) note(job.id.value(), known, Seen::queued, false);
+    begin.jobs.push_back(*known.spec);
+  }
+  link_->send(std::move(begin));
+  co_return Result<void>();
+}
+
+awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vector<JobId> ask_for, Cursor after) {
+  const auto self = shared_from_this();
+  std::map<std::string, core::Observation> seen;
+  std::vector<std::string> strange;
+  for (const auto& id : ask_for)
+    if (const auto job = jobs_.find(id.value()); job == jobs_.end() || job->second.ticket == nullptr) strange.push_back(id.value());
+  if (!strange.empty()) {
+    const auto reports = co_await ask(strange);
+    for (const auto& id : strange) seen[id] = {.job = JobId(id), .seen = Seen::silent};
+    if (reports)
+      for (const auto& report : *reports) {
+        seen[report.id].seen = Seen::unknown;
+        if (report.status == Status::unknown && !jobs_.contains(report.id)) continue;
+        auto& job = jobs_[report.id];
+        job.run = run;
+        if (auto ticket = decode_ticket(report.ticket)) job.ticket = std::make_shared<const Ticket>(std::move(*ticket));
+        take(report);
+      }
+  }
+  const auto there = runs_.find(run);
+  Observed observed{.cursor = {std::max(after.value, there == runs_.end() ? 0 : there->second.last)}};
+  if (there != runs_.end()) {
+    auto& news = there->second.news;
+    for (auto at = news.begin(); at != news.end();) {
+      const auto job = jobs_.find(at->second);
+      const bool settled = at->first <= after.value && job->second.seen == Seen::unknown;
+      if (at->first > after.value) seen[at->second] = observation(at->second, job->second);
+      if (settled) jobs_.erase(job);  // released, told, and the telling committed
+      at = settled ? news.erase(at) : std::next(at);
+    }
+  }
+  for (const auto& id : ask_for)
+    if (const auto job = jobs_.find(id.value()); job != jobs_.end()) {
+      auto answer = observation(id.value(), job->second);
+      if (!link_->is_up() && !is_final(answer.seen) && answer.seen != Seen::finished) answer.seen = Seen::silent;
+      seen[id.value()] = std::move(answer);
+    }
+  for (auto& [id, observation] : seen) observed.news.push_back(std::move(observation));
+  co_return observed;
+}
+
+awaitable<Result<void>> LocalBackend::Followed::say(core::RunKey run, Request request, std::vector<JobId> jobs, bool gives_up_sending) {
+  const auto self = shared_from_this();
+  const bool up = co_await link_->wait_up(answer_patience);
+  if (!up) co_return fail(unavailable());
+  for (const auto& id : jobs) {
+    auto& job = jobs_[id.value()];
+    job.run = run;
+    if (gives_up_sending) job.spec = nullptr;  // it must not begin any more: never handed over again
+  }
+  link_->send(request);
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> LocalBackend::Followed::release(core::RunKey run, std::vector<JobId> jobs) {
+  const auto self = shared_from_this();
+  Forget forget;
+  for (const auto& id : jobs) {
+    forget.jobs.push_back(id.value());
+    const auto job = jobs_.find(id.value());
+    if (job == jobs_.end() || job->second.seen != Seen::done || job->second.ticket == nullptr) continue;
+    ::unlink(job->second.ticket->outputs_file().c_str());
+    forget_publication(job->second.ticket->work);
+  }
+  auto done = co_await say(run, std::move(forget), std::move(jobs), false);
+  co_return done;
+}
+
+// ---- news ---------------------------------------------------------------------------------------------------------------------------
+void LocalBackend::Followed::take(const Report& report) {
+  const auto found = jobs_.find(report.id);
+  if (found == jobs_.end()) return;  // of another Baton
+  auto& job = found->second;
+  if (job.ticket == nullptr && !report.ticket.empty())
+    if (auto ticket = decode_ticket(report.ticket)) job.ticket = std::make_shared<const Ticket>(std::move(*ticket));
+  if (job.seen == Seen::finished || (is_final(job.seen) && job.seen != Seen::unknown && report.status != Status::unknown)) return;
+  if (report.status != Status::queued && report.status != Status::lacking) job.spec = nullptr;
+  if (report.started_us != 0) job.started = core::Instant(core::Duration(report.started_us));
+  switch (report.status) {
+    case Status::unknown: return note(report.id, job, Seen::unknown, false);
+    case Status::queued: return note(report.id, job, Seen::queued, false);
+    case Status::lacking: return note(report.id, job, Seen::lacking, false);
+    case Status::running: return note(report.id, job, Seen::running, false);
+    case Status::barred: return note(report.id, job, Seen::barred, true);
+    case Status::dead: return note(report.id, job, Seen::dead, true);
+    case Status::ended: return collect_end(report.id, job, report);
+  }
+}
+
+void LocalBackend::Followed::note(const std::string& id, Job& job, Seen seen, bool at_once) {
+  job.seen = seen;
+  auto& run = runs_[job.run];
+  run.news.erase(job.number);
+  job.number = ++run.last;
+  run.news[job.number] = id;
+  if (seen == Seen::running) {
+    watched_.insert(id);
+    if (!std::exchange(progress_timer_, true)) asio::co_spawn(executor_, watch_progress(shared_from_this()), rethrow);
+  } else {
+    watched_.erase(id);
+  }
+  push(job.run, id, at_once);
+}
+
+void LocalBackend::Followed::collect_end(const std::string& id, Job& job, const Report& report) {
+  if (job.ticket == nullptr) return note(id, job, Seen::dead, true);  // a journal of another version: nothing can be collected
+  read_progress(id, job);
+  if (is_quick(*job.ticket, report)) return collected(id, collect(*job.ticket, report, options_.out));
+  note(id, job, Seen::finished, false);
+  asio::co_spawn(executor_, collect_slowly(shared_from_this(), id, job.ticket, report), rethrow);
+}
+
+awaitable<void> LocalBackend::Followed::collect_slowly(std::shared_ptr<Followed> self, std::string id, std::shared_ptr<const Ticket> ticket,
+                                                       Report report) {
+  core::JobEnd end;
+  const auto* out = &self->options_.out;
+  co_await self->runtime_.blocking(Runtime::Lane::files, [&end, &ticket, &report, out] { end = collect(*ticket, report, *out); });
+  if (!self->closed_) self->collected(id, std::move(end));
+}
+
+void LocalBackend::Followed::collected(const std::string& id, core::JobEnd end) {
+  auto& job = jobs_.at(id);
+  job.end = std::make_shared<const core::JobEnd>(std::move(end));
+  job.tail.reset();
+  note(id, job, job.end->kind == core::EndKind::ok ? Seen::done : Seen::erred, true);
+}
+
+core::Observation LocalBackend::Followed::observation(const std::string& id, const Job& job) const {
+  core::Observation seen{.job = JobId(id), .seen = job.seen};
+  if (job.seen == Seen::running) {
+    seen.started = job.started;
+    if (job.ticket) seen.log = job.ticket->log();
+  }
+  if (job.seen == Seen::done || job.seen == Seen::erred) seen.end = job.end;
+  return seen;
+}
+
+// ---- pushes ---------------------------------------------------------------------------------------------------------------------------
+void LocalBackend::Followed::push(const core::RunKey& run, const std::string& id, bool at_once) {
+  if (at_once) {
+    ready_pushes_[run].insert(id);
+    pushed_->notify();
+    return;
+  }
+  late_pushes_[run].insert(id);
+  if (!std::exchange(late_timer_, true)) asio::co_spawn(executor_, push_later(shared_from_this()), rethrow);
+}
+
+awaitable<void> LocalBackend::Followed::push_later(std::shared_ptr<Followed> self) {
+  co_await self->runtime_.sleep(begin_delay);
+  self->late_timer_ = false;
+  for (auto& [run, ids] : std::exchange(self->late_pushes_, {}))
+    for (const auto& id : ids) {
+      const auto job = self->jobs_.find(id);
+      if (job == self->jobs_.end() || job->second.seen == Seen::done || job->second.seen == Seen::erred) continue;  // told at once
+      self->ready_pushes_[run].insert(id);
+    }
+  if (!self->ready_pushes_.empty()) self->pushed_->notify();
+}
+
+awaitable<Result<std::vector<Push>>> LocalBackend::Followed::pushes() {
+  const auto self = shared_from_this();
+  while (ready_pushes_.empty() && !closed_) co_await pushed_->wait();
+  if (closed_) co_return fail({.code = "backend.closed", .what = "the backend is closed"});
+  std::vector<Push> all;
+  for (auto& [run, ids] : std::exchange(ready_pushes_, {})) {
+    Push push{.run = run};
+    for (const auto& id : ids) push.jobs.emplace_back(id);
+    all.push_back(std::move(push));
+  }
+  co_return all;
+}
+
+// ---- progress ---------------------------------------------------------------------------------------------------------------------------
+awaitable<void> LocalBackend::Followed::watch_progress(std::shared_ptr<Followed> self) {
+  while (!self->closed_ && !self->watched_.empty()) {
+    co_await self->runtime_.sleep(progress_pause);
+    for (const auto& id : self->watched_) self->read_progress(id, self->jobs_.at(id));
+  }
+  self->progress_timer_ = false;
+}
+
+void LocalBackend::Followed::read_progress(const std::string& id, Job& job) {
+  if (job.ticket == nullptr) return;
+  if (!job.tail) job.tail.emplace(job.ticket->log());
+  if (const auto progress = job.tail->read()) progress_.push_back({job.run, JobId(id), *progress});
+}
+
+// ---- the port -----------------------------------------------------------------------------------------------------------------------------
+LocalBackend::LocalBackend(Runtime& runtime, asio::any_io_executor executor, LocalOptions options)
+    : followed_(std::make_shared<Followed>(runtime, std::move(executor), std::move(options))) {
+  followed_->begin();
+}
+LocalBackend::~LocalBackend() { followed_->close(); }
+
+awaitable<Result<void>> LocalBackend::submit(std::vector<core::Job> jobs) { return followed_->submit(std::move(jobs)); }
+awaitable<Observed> LocalBackend::observe(core::RunKey run, std::vector<JobId> ask, Cursor after) {
+  return followed_->observe(std::move(run), std::move(ask), after);
+}
+awaitable<Result<void>> LocalBackend::bar(core::RunKey run, std::vector<JobId> jobs) {
+  Bar bar;
+  for (const auto& id : jobs) bar.jobs.push_back(id.value());
+  return followed_->say(std::move(run), std::move(bar), std::move(jobs), true);
+}
+awaitable<Result<void>> LocalBackend::cancel(core::RunKey run, std::vector<core::Kill> jobs) {
+  Stop stop;
+  std::vector<JobId> ids;
+  for (const auto& kill : jobs) {
+    stop.jobs.emplace_back(kill.job.value(), kill.hard);
+    ids.push_back(kill.job);
+  }
+  return followed_->say(std::move(run), std::move(stop), std::move(ids), true);
+}
+awaitable<Result<void>> LocalBackend::release(core::RunKey run, std::vector<JobId> jobs) {
+  return followed_->release(std::move(run), std::move(jobs));
+}
+awaitable<Result<std::vector<Push>>> LocalBackend::pushes() { return followed_->pushes(); }
+std::vector<JobProgress> LocalBackend::take_progress() { return followed_->take_progress(); }
+std::uint32_t LocalBackend::slots() const { return followed_->slots(); }
+void LocalBackend::close() { followed_->close(); }
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> all;
+  for (char** at = environ; *at != nullptr; ++at) all.emplace_back(*at);
+  return all;
+}
+
+}  // namespace baton::local

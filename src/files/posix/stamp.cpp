@@ -1,0 +1,267 @@
+#include "files/posix/stamp.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace baton::posix {
+namespace {
+
+constexpr std::size_t read_bytes = 256 * 1024;
+constexpr std::int64_t settled_after_ns = 2'000'000'000;  // the coarsest file time in use (FAT: 2 s)
+
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Error unreadable(const std::string& path, int error) {
+  if (error == ENOENT || error == ENOTDIR) return {.code = "input.missing", .what = "'" + path + "' does not exist", .where = path};
+  return {.code = "input.unreadable", .what = "'" + path + "' cannot be read: " + std::strerror(error), .where = path};
+}
+
+std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+
+void append(std::string& text, std::int64_t number) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  text.append(digits.data(), end);
+}
+
+std::string stat_text(const struct stat& seen) {
+  std::string text;
+  text.reserve(80);
+  append(text, seen.st_size);
+  text += ':';
+  append(text, nanoseconds(seen.st_mtim));
+  text += ':';
+  append(text, nanoseconds(seen.st_ctim));
+  text += ':';
+  append(text, static_cast<std::int64_t>(seen.st_ino));
+  return text;
+}
+
+std::string hex(const unsigned char* bytes, std::size_t size) {
+  std::string text(size * 2, '0');
+  for (std::size_t i = 0; i < size; ++i) {
+    text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+    text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+  }
+  return text;
+}
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    BATON_ASSERT(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+  }
+  void add(const void* bytes, std::size_t size) { BATON_ASSERT(EVP_DigestUpdate(context_.get(), bytes, size) == 1); }
+  void add(const std::string& text) { add(text.c_str(), text.size() + 1); }  // with its NUL: no two lists read alike
+  std::string end() {
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> bytes{};
+    BATON_ASSERT(EVP_DigestFinal_ex(context_.get(), bytes.data(), nullptr) == 1);
+    return hex(bytes.data(), bytes.size());
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
+};
+
+std::string sha256_of(const std::string& bytes) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest_bytes{};
+  ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest_bytes.data());
+  return hex(digest_bytes.data(), digest_bytes.size());
+}
+
+Result<std::string> digest_of_file(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a FIFO that took the file's place must not hold us
+  if (file.get() < 0) return fail(unreadable(path, errno));
+  Sha256 sum;
+  std::vector<char> buffer(read_bytes);
+  for (;;) {
+    const auto size = ::read(file.get(), buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return fail(unreadable(path, errno));
+    if (size == 0) return sum.end();
+    sum.add(buffer.data(), static_cast<std::size_t>(size));
+  }
+}
+
+/// One entry below a folder; `path` relative to it.
+struct Entry {
+  std::string path;
+  struct stat seen {};
+  std::string link;
+};
+
+/// All below `root`, sorted by path. A folder itself is an entry: an empty one counts.
+Result<std::vector<Entry>> walk(const std::string& root) {
+  std::vector<Entry> entries;
+  std::vector<std::string> open{""};
+  while (!open.empty()) {
+    const auto folder = std::move(open.back());
+    open.pop_back();
+    const auto full = folder.empty() ? root : root + "/" + folder;
+    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(full.c_str()), ::closedir);
+    if (!listing) return fail(unreadable(full, errno));
+    for (errno = 0; const auto* item = ::readdir(listing.get()); errno = 0) {
+      const std::string name = item->d_name;
+      if (name == "." || name == "..") continue;
+      Entry entry{.path = folder.empty() ? name : folder + "/" + name};
+      const auto path = root + "/" + entry.path;
+      if (::lstat(path.c_str(), &entry.seen) != 0) return fail(unreadable(path, errno));
+      if (S_ISDIR(entry.seen.st_mode)) open.push_back(entry.path);
+      if (S_ISLNK(entry.seen.st_mode)) {
+        entry.link.resize(static_cast<std::size_t>(entry.seen.st_size) + 1);
+        const auto size = ::readlink(path.c_str(), entry.link.data(), entry.link.size());
+        if (size < 0) return fail(unreadable(path, errno));
+        entry.link.resize(static_cast<std::size_t>(size));
+      }
+      entries.push_back(std::move(entry));
+    }
+    if (errno != 0) return fail(unreadable(full, errno));
+  }
+  std::ranges::sort(entries, {}, &Entry::path);
+  return entries;
+}
+
+std::string mode_text(const struct stat& seen) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), seen.st_mode & (S_IFMT | 0777u), 8).ptr;
+  return {digits.data(), end};
+}
+
+Result<std::string> digest_of_folder(const std::string& root) {
+  auto entries = walk(root);
+  if (!entries) return fail(entries.error());
+  Sha256 sum;
+  for (const auto& entry : *entries) {
+    sum.add(entry.path);
+    sum.add(mode_text(entry.seen));
+    if (S_ISREG(entry.seen.st_mode)) {
+      const auto content = digest_of_file(root + "/" + entry.path);
+      if (!content) return content;
+      sum.add(*content);
+    } else if (S_ISLNK(entry.seen.st_mode)) {
+      sum.add(sha256_of(entry.link));
+    } else if (S_ISDIR(entry.seen.st_mode)) {
+      sum.add("");
+    } else {
+      return fail({.code = "input.unreadable", .what = "'" + entry.path + "' is neither a file, a folder nor a link",
+                   .where = root + "/" + entry.path});
+    }
+  }
+  return sum.end();
+}
+
+Result<Glance> glance_at_folder(const Wanted& wanted, const struct stat& top) {
+  auto entries = walk(wanted.path);
+  if (!entries) return fail(entries.error());
+  Glance seen{.newest_ns = std::max(nanoseconds(top.st_mtim), nanoseconds(top.st_ctim))};
+  Sha256 stats;
+  Sha256 sizes;
+  stats.add(stat_text(top));
+  for (const auto& entry : *entries) {
+    stats.add(entry.path);
+    stats.add(mode_text(entry.seen));
+    stats.add(stat_text(entry.seen));
+    seen.newest_ns = std::max({seen.newest_ns, nanoseconds(entry.seen.st_mtim), nanoseconds(entry.seen.st_ctim)});
+    if (!S_ISDIR(entry.seen.st_mode)) {
+      sizes.add(entry.path);
+      sizes.add(std::to_string(entry.seen.st_size) + ":" + std::to_string(nanoseconds(entry.seen.st_mtim)));
+    }
+    if (S_ISREG(entry.seen.st_mode)) seen.bytes += static_cast<std::uint64_t>(entry.seen.st_size);
+  }
+  seen.bytes += entries->size() * 512;  // opening costs as well
+  seen.stat = stats.end();
+  if (wanted.by_stat) {
+    seen.digest = sizes.end();
+    seen.bytes = 0;
+  }
+  return seen;
+}
+
+std::int64_t wall_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Result<Glance> glance(const Wanted& wanted) {
+  struct stat seen {};
+  if (::stat(wanted.path.c_str(), &seen) != 0) return fail(unreadable(wanted.path, errno));
+  if (wanted.directory) {
+    if (!S_ISDIR(seen.st_mode))
+      return fail({.code = "input.not_a_folder", .what = "'" + wanted.path + "' is not a folder", .where = wanted.path});
+    return glance_at_folder(wanted, seen);
+  }
+  if (!S_ISREG(seen.st_mode))
+    return fail({.code = "input.not_a_file", .what = "'" + wanted.path + "' is not a plain file", .where = wanted.path});
+  Glance found{.stat = stat_text(seen), .bytes = static_cast<std::uint64_t>(seen.st_size),
+               .newest_ns = std::max(nanoseconds(seen.st_mtim), nanoseconds(seen.st_ctim))};
+  if (wanted.by_stat) {
+    found.digest = sha256_of(std::to_string(seen.st_size) + ":" + std::to_string(nanoseconds(seen.st_mtim)));
+    found.bytes = 0;
+  } else if (seen.st_size == 0) {
+    // Files of /proc say 0 and hold text: nothing to build on.
+    static const std::string empty = sha256_of("");
+    found.digest = empty;
+  }
+  return found;
+}
+
+Result<std::string> digest(const Wanted& wanted) {
+  if (wanted.by_stat) {
+    const auto seen = glance(wanted);
+    if (!seen) return fail(seen.error());
+    return seen->digest;
+  }
+  return wanted.directory ? digest_of_folder(wanted.path) : digest_of_file(wanted.path);
+}
+
+bool proves(const core::Stamp& known, const Glance& seen) { return known.settled && !known.digest.empty() && known.stat == seen.stat; }
+
+Result<core::Stamp> stamp(const Wanted& wanted, const Glance& seen) {
+  core::Stamp made{.path = wanted.path, .stat = seen.stat, .digest = seen.digest};
+  if (!made.digest.empty()) return made;
+  const auto read_at = wall_ns();
+  auto content = digest(wanted);
+  if (!content) return fail(content.error());
+  made.digest = std::move(*content);
+  made.settled = read_at - seen.newest_ns >= settled_after_ns;
+  if (made.settled) {
+    const auto after = glance(wanted);
+    made.settled = after && after->stat == seen.stat;
+  }
+  return made;
+}
+
+Result<core::Stamp> stamp(const Wanted& wanted, const std::optional<core::Stamp>& known) {
+  const auto seen = glance(wanted);
+  if (!seen) return fail(seen.error());
+  if (known && proves(*known, *seen)) return *known;
+  return stamp(wanted, *seen);
+}
+
+}  // namespace baton::posix
