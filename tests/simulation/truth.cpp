@@ -101,7 +101,7 @@ void Truth::check_attempt(const RunTruth& run, const core::AttemptRecord& attemp
   if (attempt.outcome == Outcome::open || attempt.outcome == Outcome::succeeded) return;
   const auto executing = cluster_.executing();
   const bool runs = std::ranges::find(executing, attempt.job) != executing.end();
-  const bool dead = cluster_.truth(attempt.job).seen == core::Seen::dead;
+  const bool dead = cluster_.declared_dead(attempt.job);
   if (runs && !dead && attempt.owed != core::Owed::kill)
     violate(who + ": ended as " + std::string(core::to_text(attempt.outcome)) + " while its job runs and nobody declared it dead");
   if (attempt.outcome == Outcome::lost && cluster_.made(attempt.job) && !dead) violate(who + ": finished work was thrown away");
@@ -127,7 +127,7 @@ void Truth::begins(const core::Job& job) {
     if (run.tasks[before].state != State::success) violate(who + ": began before '" + run.definition->tasks[before].node.id.value() + "' had succeeded");
   for (const auto& other : cluster_.executing()) {
     const auto found = jobs_.find(other);
-    if (other != job.id && found != jobs_.end() && found->second == known->second && cluster_.truth(other).seen != core::Seen::dead)
+    if (other != job.id && found != jobs_.end() && found->second == known->second && !cluster_.declared_dead(other))
       violate(who + ": began while an earlier attempt runs");
   }
   doubt(job.run);

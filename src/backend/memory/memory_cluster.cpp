@@ -102,6 +102,11 @@ std::shared_ptr<const core::JobEnd> MemoryCluster::made(const JobId& job) const 
   return good ? found->second.end : nullptr;
 }
 
+bool MemoryCluster::declared_dead(const JobId& job) const {
+  const auto found = records_.find(job);
+  return found != records_.end() && found->second.dead;
+}
+
 core::Observation MemoryCluster::truth(const JobId& job) const { return look(job, true); }
 
 core::Observation MemoryCluster::look(const JobId& job, bool fetched) const {
@@ -284,13 +289,14 @@ awaitable<void> MemoryCluster::execute(JobId job, std::uint64_t turn) {
       for (const auto& [id, client] : clients_)
         if (client->follows(held.run, job)) client->progress_.push_back({held.run, job, 0.5});
     }
-    if (fate.upset != Upset::none && fate.upset != Upset::result_lost && !held.retired && passed >= fate.upset_at) {
+    const bool may_be_upset = fate.upset != Upset::none && fate.upset != Upset::result_lost && !held.retired;
+    if (may_be_upset && passed >= fate.upset_at) {
       upset(held, turn);
       if (!held.executes) co_return;
     }
     if (passed >= ends) break;
     auto next = told ? ends : std::min(ends, progress_at);
-    if (fate.upset != Upset::none && !held.retired) next = std::min(next, fate.upset_at);
+    if (may_be_upset && !held.retired) next = std::min(next, fate.upset_at);
     co_await held.stopped->wait_for(std::max(next - passed, Duration(1)));
   }
   held.executes = false;

@@ -75,6 +75,8 @@ class MemoryCluster {
   [[nodiscard]] int beginnings(const JobId& job) const;
   /// The end record of a job that made its outputs.
   [[nodiscard]] std::shared_ptr<const core::JobEnd> made(const JobId& job) const;
+  /// Whether its worker was declared dead, rightly or not.
+  [[nodiscard]] bool declared_dead(const JobId& job) const;
   /// What an observer with everything at hand would see; `unknown` for a job that was never heard of.
   [[nodiscard]] core::Observation truth(const JobId& job) const;
   [[nodiscard]] std::uint32_t slots() const { return options_.slots; }
