@@ -42,6 +42,8 @@ class Workplace {
   virtual Backend& backend() = 0;
   /// What this machine has to share out.
   [[nodiscard]] virtual core::Resources capacity() const = 0;
+  /// What a person should know of how the state is kept; empty: nothing.
+  [[nodiscard]] virtual std::string note() const = 0;
   /// Takes the state directory away again if this opening made it: nothing is written for bad input. Nothing of it is used afterwards.
   virtual void discard() = 0;
 };

@@ -63,7 +63,7 @@ Result<std::map<std::string, std::string>> params_from(const std::string& path) 
     formats::complain_of_type(*tree->root, {"params", ""}, "an object of names and values", bad);
   } else {
     for (std::size_t i = 0; i < tree->root->fields(); ++i)
-      values[tree->root->key(i).text] = formats::value_of(tree->root->value(i), bad).json;
+      values[std::string(tree->root->key(i).text)] = formats::value_of(tree->root->value(i), bad).json;
   }
   if (bad.any()) return fail(bad.first());
   return values;

@@ -17,7 +17,12 @@ Result<std::unique_ptr<Workplace>> take_workplace(const Session& session) {
                                    .project = session.places.project.value(),
                                    .jobs = session.options.jobs,
                                    .resources = std::move(*resources)});
-  if (place || place.error().code != "state.held") return place;
+  if (place) {
+    const auto note = (*place)->note();
+    if (!note.empty()) session.terminal.talk("note: " + printable(note) + "\n");
+    return place;
+  }
+  if (place.error().code != "state.held") return place;
   const auto holder = session.house.holder(session.places.state).value_or(Holder{});
   return fail({.code = "state.held",
                .what = "the state directory is held by " + told(holder) + "; nothing was started",
