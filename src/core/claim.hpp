@@ -12,7 +12,7 @@ namespace baton::core {
 enum class Claim : std::uint8_t { none, job, bar };
 
 /// Put-if-absent: who comes first gets it for ever. True: `by` has it now, and only now.
-[[nodiscard]] constexpr bool take(Claim& claim, Claim by) {
+constexpr bool take(Claim& claim, Claim by) {
   if (by == Claim::job && mutant(Mutant::no_claim)) {
     claim = by;
     return true;

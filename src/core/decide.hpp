@@ -31,7 +31,7 @@ struct Decision {
   // what commit writes
   std::vector<TaskRecord> tasks;        ///< by task, each once
   std::vector<AttemptRecord> attempts;  ///< begun or ended now
-  std::vector<JobId> settle;            ///< owed releases that were seen done; a woken pass settles nothing (R9)
+  std::vector<JobId> settle;            ///< what they owe was seen done: see settled(); a woken pass settles nothing (R9)
   State result = State::published;
   std::optional<Instant> started, ended;  ///< of the run; as they shall stand in the row
   std::optional<Instant> wake_at;         ///< the earliest of all that the run waits for (R16)

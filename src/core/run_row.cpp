@@ -75,6 +75,8 @@ Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, In
 
 bool is_newest(const RunRow& row, Fence fence) { return row.fence == fence || mutant(Mutant::fence_unchecked); }
 
+Owed settled(Owed owed) { return owed == Owed::kill ? Owed::release : Owed::nothing; }
+
 bool may_settle(bool woken) { return !woken || mutant(Mutant::settle_when_woken); }
 
 bool commit(RunRow& row, std::optional<Instant> mark, Instant now) {

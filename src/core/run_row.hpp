@@ -59,6 +59,9 @@ Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, In
 [[nodiscard]] bool is_newest(const RunRow& row, Fence fence);
 /// What a commit writes into the run's row; not yet `open`. @param mark  as the ticket read it. @return whether the pass was woken
 bool commit(RunRow& row, std::optional<Instant> mark, Instant now);
+/// What an ended attempt owes when it owed `owed` and that was seen done: after its death its release, after that nothing. A release alone
+/// is forgotten by the backend, which is no proof of a death any more (R11): so the proof is kept here.
+[[nodiscard]] Owed settled(Owed owed);
 /// R9: a push may have made a release owed again after the pass had seen it done.
 [[nodiscard]] bool may_settle(bool woken);
 

@@ -59,7 +59,7 @@ Settlement settlement(Owed owed, Seen seen) {
     case Seen::running: return owed == Owed::kill ? Settlement::kill : Settlement::release;
     case Seen::finished:
     case Seen::done:
-    case Seen::erred: return Settlement::release;
+    case Seen::erred: return owed == Owed::kill ? Settlement::prove : Settlement::release;
   }
   BATON_UNREACHABLE();
 }

@@ -69,7 +69,8 @@ struct Rule {
 [[nodiscard]] const Rule& rule_for(Desired desired, State state, Seen seen);
 
 /// What is done about a job whose attempt has ended and which still owes its release or its death (R9, R11).
-enum class Settlement : std::uint8_t { wait, release, settle, bar, kill };
+/// `prove`: its end was seen, so that only the release is owed from now on, and done.
+enum class Settlement : std::uint8_t { wait, release, prove, settle, bar, kill };
 [[nodiscard]] Settlement settlement(Owed owed, Seen seen);
 
 /// Whether this kind of end is one that the step retries.

@@ -13,30 +13,53 @@ namespace baton::simulation {
 
 /// A port call. `spawned`: none yet, of this coroutine.
 enum class Call : std::uint8_t {
-  spawned, create_run, wake, desire, begin_pass, commit, progress, due, join, orphans, read,  // store
-  publish, receive, ack, requeue,                                                            // queue
-  acquire, renew, unlock, until_free,                                                        // lock
-  submit, observe, bar, cancel, release, pushes                                              // backend
+  spawned,
+  create_run,
+  wake,
+  desire,
+  begin_pass,
+  commit,
+  progress,
+  due,
+  join,
+  orphans,
+  read,  // store
+  publish,
+  receive,
+  ack,
+  requeue,  // queue
+  acquire,
+  renew,
+  unlock,
+  until_free,  // lock
+  submit,
+  observe,
+  bar,
+  cancel,
+  release,
+  pushes  // backend
 };
 inline constexpr int call_count = 25;
 [[nodiscard]] std::string_view to_text(Call call);
 
 enum class Fault : std::uint8_t {
   none,
-  crash,            ///< memory lost, before the call's effect
-  crash_unanswered, ///< memory lost, after the effect and before the answer
-  pause,            ///< stopped for longer than the lock's life, before the effect
-  pause_unanswered, ///< and after it
-  refused,          ///< an error; it did not happen
-  answer_lost,      ///< an error; it happened
-  late,             ///< an error; it happens later
-  partly,           ///< an error; some of it happened
-  silent,           ///< the backend does not answer
-  message_lost, message_doubled, message_late,  ///< of those published
-  channel_closed,   ///< what this replica has unacknowledged is delivered to somebody
-  lease_expired,    ///< the lock of the run that is visited is free before its time
-  stream_lost,      ///< the backend's pushes to this replica break off and begin anew
-  cancelled,        ///< the user cancels the run that is visited
+  crash,             ///< memory lost, before the call's effect
+  crash_unanswered,  ///< memory lost, after the effect and before the answer
+  pause,             ///< stopped for longer than the lock's life, before the effect
+  pause_unanswered,  ///< and after it
+  refused,           ///< an error; it did not happen
+  answer_lost,       ///< an error; it happened
+  late,              ///< an error; it happens later
+  partly,            ///< an error; some of it happened
+  silent,            ///< the backend does not answer
+  message_lost,
+  message_doubled,
+  message_late,    ///< of those published
+  channel_closed,  ///< what this replica has unacknowledged is delivered to somebody
+  lease_expired,   ///< the lock of the run that is visited is free before its time
+  stream_lost,     ///< the backend's pushes to this replica break off and begin anew
+  cancelled,       ///< the user cancels the run that is visited
 };
 inline constexpr int fault_count = 17;
 [[nodiscard]] std::string_view to_text(Fault fault);
@@ -46,7 +69,7 @@ inline constexpr int fault_count = 17;
 /// How often each kind struck between which two port calls; added up over worlds.
 struct Table {
   struct Row {
-    std::uint64_t times = 0;  ///< how often this pair was seen while faults were on
+    std::uint64_t times = 0;     ///< how often this pair was seen while faults were on
     std::uint64_t visiting = 0;  ///< of these, by a coroutine that holds a message
     std::array<std::uint64_t, fault_count> struck{};
   };

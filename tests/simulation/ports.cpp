@@ -6,7 +6,9 @@
 namespace baton::simulation {
 namespace {
 
-Error away(std::string_view whose) { return {.code = std::string(whose) + ".unavailable", .what = "no answer", .where = {}, .way_out = {}}; }
+Error away(std::string_view whose) {
+  return {.code = std::string(whose) + ".unavailable", .what = "no answer", .where = {}, .way_out = {}};
+}
 
 core::Duration some_time(World& world) { return core::Duration(world.below(world.one_in(3) ? 20'000'000 : 100'000)); }
 
@@ -62,11 +64,14 @@ std::string tell(const Result<void>& answer) {
 std::string tell(const core::Decision& decision) {
   std::string text;
   for (const auto& task : decision.tasks)
-    text += " #" + std::to_string(task.task) + '=' + std::string(core::to_text(task.state)) + (task.attempt > 1 ? "/" + std::to_string(task.attempt) : "");
+    text += " #" + std::to_string(task.task) + '=' + std::string(core::to_text(task.state)) +
+            (task.attempt > 1 ? "/" + std::to_string(task.attempt) : "");
   text += decision.settle.empty() ? "" : " settle" + names(decision.settle);
   return text + (decision.wake_at ? " wake_at" : "") + " -> " + std::string(core::to_text(decision.result));
 }
-std::string tell(const core::Observation& observation) { return names({observation.job}) + '=' + std::string(core::to_text(observation.seen)); }
+std::string tell(const core::Observation& observation) {
+  return names({observation.job}) + '=' + std::string(core::to_text(observation.seen));
+}
 
 }  // namespace
 
@@ -91,32 +96,39 @@ awaitable<Result<T>> SimulatedStore::ask(Call call, std::string about, std::func
 
 awaitable<Result<core::RunKey>> SimulatedStore::create_run(NewRun run) {
   auto project = run.project.value();
-  return ask<core::RunKey>(Call::create_run, std::move(project), [&inner = inner_, run = std::move(run)] { return inner.create_run(run); },
-                           [&truth = truth_](const Result<core::RunKey>& key) { truth.created(key); });
+  return ask<core::RunKey>(
+      Call::create_run, std::move(project), [&inner = inner_, run = std::move(run)] { return inner.create_run(run); },
+      [&truth = truth_](const Result<core::RunKey>& key) { truth.created(key); });
 }
 awaitable<Result<Woken>> SimulatedStore::wake(core::RunKey run, std::vector<JobId> jobs) {
   const auto until = truth_.pushes_so_far();
   auto about = seat_.telling() ? core::to_text(run) + names(jobs) : std::string();
-  return ask<Woken>(Call::wake, std::move(about), [&inner = inner_, run, jobs = std::move(jobs)] { return inner.wake(run, jobs); },
-                    [&truth = truth_, who = who_, run, until](const Result<Woken>&) { truth.woke(who, run, until); });
+  return ask<Woken>(
+      Call::wake, std::move(about), [&inner = inner_, run, jobs = std::move(jobs)] { return inner.wake(run, jobs); },
+      [&truth = truth_, who = who_, run, until](const Result<Woken>&) { truth.woke(who, run, until); });
 }
 awaitable<Result<Woken>> SimulatedStore::desire(core::RunKey run, core::Desire desire) {
-  return ask<Woken>(Call::desire, core::to_text(run) + ' ' + std::string(core::to_text(desire)),
-                    [&inner = inner_, run, desire] { return inner.desire(run, desire); }, [&truth = truth_, run](const Result<Woken>&) { truth.doubt(run); });
+  return ask<Woken>(
+      Call::desire, core::to_text(run) + ' ' + std::string(core::to_text(desire)),
+      [&inner = inner_, run, desire] { return inner.desire(run, desire); },
+      [&truth = truth_, run](const Result<Woken>&) { truth.doubt(run); });
 }
 awaitable<Result<core::Ticket>> SimulatedStore::begin_pass(BeginPass pass) {
   auto about = seat_.telling() ? core::to_text(pass.run) + " knowing " + std::to_string(pass.known.value()) : std::string();
-  return ask<core::Ticket>(Call::begin_pass, std::move(about), [&inner = inner_, pass] { return inner.begin_pass(pass); },
-                           [&truth = truth_, pass](const Result<core::Ticket>& ticket) { truth.began(pass, ticket); });
+  return ask<core::Ticket>(
+      Call::begin_pass, std::move(about), [&inner = inner_, pass] { return inner.begin_pass(pass); },
+      [&truth = truth_, pass](const Result<core::Ticket>& ticket) { truth.began(pass, ticket); });
 }
 awaitable<Result<Committed>> SimulatedStore::commit(core::Ticket ticket, core::Decision decision) {
   auto about = seat_.telling() ? "fence " + std::to_string(ticket.fence.value()) + tell(decision) : std::string();
   const auto both = std::make_shared<const std::pair<core::Ticket, core::Decision>>(std::move(ticket), std::move(decision));
-  return ask<Committed>(Call::commit, std::move(about), [&inner = inner_, both] { return inner.commit(both->first, both->second); },
-                        [&truth = truth_, both](const Result<Committed>& answer) { truth.committed(both->first, both->second, answer); });
+  return ask<Committed>(
+      Call::commit, std::move(about), [&inner = inner_, both] { return inner.commit(both->first, both->second); },
+      [&truth = truth_, both](const Result<Committed>& answer) { truth.committed(both->first, both->second, answer); });
 }
 awaitable<Result<void>> SimulatedStore::write_progress(std::vector<ProgressWrite> writes) {
-  return ask<void>(Call::progress, {}, [&inner = inner_, writes = std::move(writes)] { return inner.write_progress(writes); }, {});
+  return ask<void>(Call::progress, {}, [&inner = inner_, writes = std::move(writes)] { return inner.write_progress(writes); },
+                   {});
 }
 awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::due(DuePolicy policy, std::size_t max) {
   return ask<std::vector<core::RunKey>>(Call::due, {}, [&inner = inner_, policy, max] { return inner.due(policy, max); }, {});
@@ -128,19 +140,23 @@ awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::orphans(std::size_t
   return ask<std::vector<core::RunKey>>(Call::orphans, {}, [&inner = inner_, max] { return inner.orphans(max); }, {});
 }
 awaitable<Result<std::vector<RunView>>> SimulatedStore::runs(ProjectId project, std::size_t max) {
-  return ask<std::vector<RunView>>(Call::read, project.value(), [&inner = inner_, project, max] { return inner.runs(project, max); }, {});
+  return ask<std::vector<RunView>>(Call::read, project.value(),
+                                   [&inner = inner_, project, max] { return inner.runs(project, max); }, {});
 }
 awaitable<Result<RunView>> SimulatedStore::run(core::RunKey run) {
   return ask<RunView>(Call::read, core::to_text(run), [&inner = inner_, run] { return inner.run(run); }, {});
 }
 awaitable<Result<std::vector<TaskView>>> SimulatedStore::tasks(core::RunKey run, Fence since) {
-  return ask<std::vector<TaskView>>(Call::read, core::to_text(run), [&inner = inner_, run, since] { return inner.tasks(run, since); }, {});
+  return ask<std::vector<TaskView>>(Call::read, core::to_text(run),
+                                    [&inner = inner_, run, since] { return inner.tasks(run, since); }, {});
 }
 awaitable<Result<std::vector<core::AttemptRecord>>> SimulatedStore::attempts(core::RunKey run, std::optional<NodeId> node) {
-  return ask<std::vector<core::AttemptRecord>>(Call::read, core::to_text(run), [&inner = inner_, run, node] { return inner.attempts(run, node); }, {});
+  return ask<std::vector<core::AttemptRecord>>(Call::read, core::to_text(run),
+                                               [&inner = inner_, run, node] { return inner.attempts(run, node); }, {});
 }
 awaitable<Result<std::shared_ptr<const core::RunDefinition>>> SimulatedStore::definition(core::RunKey run) {
-  return ask<std::shared_ptr<const core::RunDefinition>>(Call::read, core::to_text(run), [&inner = inner_, run] { return inner.definition(run); }, {});
+  return ask<std::shared_ptr<const core::RunDefinition>>(Call::read, core::to_text(run),
+                                                         [&inner = inner_, run] { return inner.definition(run); }, {});
 }
 awaitable<Result<std::vector<NodeView>>> SimulatedStore::nodes(ProjectId project) {
   return ask<std::vector<NodeView>>(Call::read, project.value(), [&inner = inner_, project] { return inner.nodes(project); }, {});
@@ -248,7 +264,8 @@ awaitable<void> SimulatedLock::until_free(std::string name, core::Duration at_mo
 namespace {
 
 // Its sender is told what comes of it if it still lives.
-awaitable<void> arrive_later(Wire& wire, World::Who sender, core::Duration after, std::function<awaitable<Result<void>>(Backend&)> act) {
+awaitable<void> arrive_later(Wire& wire, World::Who sender, core::Duration after,
+                             std::function<awaitable<Result<void>>(Backend&)> act) {
   co_await wire.world.sleep(after);
   if (const auto client = wire.clients.find(sender); client != wire.clients.end()) {
     const auto done = co_await act(*client->second);
@@ -291,35 +308,42 @@ awaitable<Result<void>> SimulatedBackend::submit(std::vector<core::Job> jobs) {
   const auto run = jobs.front().run;
   auto about = seat_.telling() ? names(ids(jobs)) : std::string();
   auto half = first_half(jobs);
-  return act(Call::submit, run, std::move(about), [jobs = std::move(jobs)](Backend& to) { return to.submit(jobs); },
-             [half = std::move(half)](Backend& to) { return to.submit(half); });
+  return act(
+      Call::submit, run, std::move(about), [jobs = std::move(jobs)](Backend& to) { return to.submit(jobs); },
+      [half = std::move(half)](Backend& to) { return to.submit(half); });
 }
 awaitable<Result<void>> SimulatedBackend::bar(core::RunKey run, std::vector<JobId> jobs) {
   auto about = seat_.telling() ? names(jobs) : std::string();
   auto half = first_half(jobs);
-  return act(Call::bar, run, std::move(about), [run, jobs = std::move(jobs)](Backend& to) { return to.bar(run, jobs); },
-             [run, half = std::move(half)](Backend& to) { return to.bar(run, half); });
+  return act(
+      Call::bar, run, std::move(about), [run, jobs = std::move(jobs)](Backend& to) { return to.bar(run, jobs); },
+      [run, half = std::move(half)](Backend& to) { return to.bar(run, half); });
 }
 awaitable<Result<void>> SimulatedBackend::cancel(core::RunKey run, std::vector<core::Kill> jobs) {
   std::string about;
   if (seat_.telling())
     for (const auto& kill : jobs) about += names({kill.job}) + (kill.hard ? "!" : "");
   auto half = first_half(jobs);
-  return act(Call::cancel, run, std::move(about), [run, jobs = std::move(jobs)](Backend& to) { return to.cancel(run, jobs); },
-             [run, half = std::move(half)](Backend& to) { return to.cancel(run, half); });
+  return act(
+      Call::cancel, run, std::move(about), [run, jobs = std::move(jobs)](Backend& to) { return to.cancel(run, jobs); },
+      [run, half = std::move(half)](Backend& to) { return to.cancel(run, half); });
 }
 awaitable<Result<void>> SimulatedBackend::release(core::RunKey run, std::vector<JobId> jobs) {
   auto about = seat_.telling() ? names(jobs) : std::string();
   auto half = first_half(jobs);
-  return act(Call::release, run, std::move(about), [run, jobs = std::move(jobs)](Backend& to) { return to.release(run, jobs); },
-             [run, half = std::move(half)](Backend& to) { return to.release(run, half); });
+  return act(
+      Call::release, run, std::move(about), [run, jobs = std::move(jobs)](Backend& to) { return to.release(run, jobs); },
+      [run, half = std::move(half)](Backend& to) { return to.release(run, half); });
 }
 
 awaitable<Observed> SimulatedBackend::observe(core::RunKey run, std::vector<JobId> ask, Cursor after) {
   const auto fault = co_await seat_.before(Call::observe);
   Observed observed{.news = {}, .cursor = after};
-  if (fault == Fault::silent) {
-    for (const auto& job : ask) observed.news.push_back({.job = job, .seen = core::Seen::silent, .started = {}, .log = {}, .end = {}});
+  if (fault == Fault::silent) {  // what it was told before, it knows all the same
+    observed = co_await inner_.observe(run, {}, after);
+    for (const auto& job : ask)
+      if (std::ranges::find(observed.news, job, &core::Observation::job) == observed.news.end())
+        observed.news.push_back({.job = job, .seen = core::Seen::silent, .started = {}, .log = {}, .end = {}});
   } else {
     observed = co_await inner_.observe(run, std::move(ask), after);
   }

@@ -56,7 +56,8 @@ class SimulatedStore final : public Store {
 
 class SimulatedQueue final : public Queue {
  public:
-  SimulatedQueue(Seat& seat, MemoryQueue& inner, Truth& truth, Wire& wire) : seat_(seat), inner_(inner), truth_(truth), wire_(wire) {}
+  SimulatedQueue(Seat& seat, MemoryQueue& inner, Truth& truth, Wire& wire)
+      : seat_(seat), inner_(inner), truth_(truth), wire_(wire) {}
   awaitable<Result<void>> publish(std::vector<core::RunKey> runs) override;
   awaitable<Result<Delivery>> receive() override;
   awaitable<void> ack(Delivery delivery) override;

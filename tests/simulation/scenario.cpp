@@ -62,7 +62,8 @@ core::Project any_project(World& world, const std::string& name) {
       if (world.one_in(4)) {
         node.after.push_back(from);
       } else {
-        node.inputs.push_back({.port = "in" + std::to_string(from), .source = core::From{.sources = {{.node = from, .port = "value", .given = {}}}}});
+        node.inputs.push_back({.port = "in" + std::to_string(from),
+                               .source = core::From{.sources = {{.node = from, .port = "value", .given = {}}}}});
       }
     }
     project.nodes.push_back(std::move(node));
@@ -106,7 +107,11 @@ Scenario any_scenario(World& world) {
     const auto again = i > 0 && world.one_in(3);
     const auto name = again ? scenario.orders.back().request.id.value() : "p" + std::to_string(i);
     auto project = again ? changed(world, scenario.orders.back().request.project) : any_project(world, name);
-    Order order{.request = {.project = std::move(project), .user = UserId(1), .id = ProjectId(name), .selection = {}, .keep_going = world.one_in(3)},
+    Order order{.request = {.project = std::move(project),
+                            .user = UserId(1),
+                            .id = ProjectId(name),
+                            .selection = {},
+                            .keep_going = world.one_in(3)},
                 .at = core::Duration(world.below(again ? 15'000'000 : 3'000'000)),
                 .cancelled_after = {}};
     if (world.one_in(4)) order.cancelled_after = core::Duration(world.below(world.one_in(2) ? 6'000'000 : 500'000));
@@ -135,7 +140,8 @@ Fate fate_of(const Scenario& scenario, const core::Job& job) {
     fate.queued = core::Duration(one_in(2) ? below(3'000'000) : 60'000'000);
   }
   if (one_in(12)) {
-    static constexpr core::EndKind kinds[] = {core::EndKind::exit, core::EndKind::signal, core::EndKind::oom, core::EndKind::spawn, core::EndKind::output};
+    static constexpr core::EndKind kinds[] = {core::EndKind::exit, core::EndKind::signal, core::EndKind::oom,
+                                              core::EndKind::spawn, core::EndKind::output};
     fate.end = kinds[below(5)];
     fate.exit_code = 1;
   }

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "faults.hpp"
 #include "core/run.hpp"
+#include "faults.hpp"
 
 namespace baton::simulation {
 
@@ -57,7 +57,13 @@ struct Breaks {
 class Seat {
  public:
   Seat(World& world, World::Who who, std::string name, Faults& faults, Fibers& fibers, Story& story, core::Duration lock_life)
-      : world_(world), who_(who), name_(std::move(name)), faults_(faults), fibers_(fibers), story_(story), lock_life_(lock_life) {}
+      : world_(world),
+        who_(who),
+        name_(std::move(name)),
+        faults_(faults),
+        fibers_(fibers),
+        story_(story),
+        lock_life_(lock_life) {}
 
   void breaks(Breaks breaks) { breaks_ = std::move(breaks); }
   /// Before the effect. The answer is a fault that the port itself has to act out.

@@ -9,9 +9,16 @@ int main(int argc, char** argv) {
   for (auto seed = a; seed <= b; ++seed) {
     const auto o = simulate(seed, {.story = argc > 3});
     for (const auto& line : o.story) std::puts(line.c_str());
-    steps += o.steps; commits += o.commits; tasks += o.tasks;
-    if (o.violation) { std::printf("seed %llu: %s\n", (unsigned long long)seed, o.violation->c_str()); ++bad; if (bad > 20) break; }
+    steps += o.steps;
+    commits += o.commits;
+    tasks += o.tasks;
+    if (o.violation) {
+      std::printf("seed %llu: %s\n", (unsigned long long)seed, o.violation->c_str());
+      ++bad;
+      if (bad > 20) break;
+    }
   }
   const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  std::printf("%llu worlds %.0f/s, %llu steps, %llu commits, %llu tasks\n", (unsigned long long)(b - a + 1), (double)(b - a + 1) / s, (unsigned long long)steps, (unsigned long long)commits, (unsigned long long)tasks);
+  std::printf("%llu worlds %.0f/s, %llu steps, %llu commits, %llu tasks\n", (unsigned long long)(b - a + 1),
+              (double)(b - a + 1) / s, (unsigned long long)steps, (unsigned long long)commits, (unsigned long long)tasks);
 }

@@ -161,7 +161,9 @@ class Simulation {
     go_on_until([&] { return world_.now() >= servers_.scenario.lasts || all_done(); }, servers_.scenario.lasts);
     heal();
     const bool ended = go_on_until([&] { return all_done(); }, patience);
-    if (!violated() && !ended) servers_.truth.violate("not ended " + std::to_string(patience.count() / 1'000'000) + " s after the last fault: " + what_is_left());
+    if (!violated() && !ended)
+      servers_.truth.violate("not ended " + std::to_string(patience.count() / 1'000'000) +
+                             " s after the last fault: " + what_is_left());
     if (!violated()) look_at_the_end();
     return finish();
   }
@@ -246,7 +248,8 @@ class Simulation {
 
   static awaitable<void> start(Simulation& simulation, Replica& replica, Wish& wish) {
     if (replica.seat.telling()) replica.seat.say("user asks to run " + wish.order->request.id.value());
-    auto started = co_await start_run(replica.runtime, replica.store, replica.files, replica.worker.wakeups(), wish.order->request, Host{});
+    auto started =
+        co_await start_run(replica.runtime, replica.store, replica.files, replica.worker.wakeups(), wish.order->request, Host{});
     wish.asking = false;
     if (!started) {
       wish.next = simulation.world_.now() + core::Duration(100ms);
@@ -318,14 +321,17 @@ class Simulation {
 
   void look_at_the_end() {
     outcome_.strays = servers_.cluster.stray().size();
-    if (outcome_.strays > 0 && outcome_.crashes == 0) servers_.truth.violate("a job that gave up is held for ever: " + servers_.cluster.stray().front().value());
+    if (outcome_.strays > 0 && outcome_.crashes == 0)
+      servers_.truth.violate("a job that gave up is held for ever: " + servers_.cluster.stray().front().value());
     if (violated() || !servers_.scenario.stops_at_the_end) return;
     for (auto& place : places_) {
       if (!place.replica) continue;
       place.replica->worker.stop();
       place.replica->manager.stop();
     }
-    const auto stopped = [&] { return std::ranges::all_of(places_, [](const Place& place) { return !place.replica || place.replica->served; }); };
+    const auto stopped = [&] {
+      return std::ranges::all_of(places_, [](const Place& place) { return !place.replica || place.replica->served; });
+    };
     if (!world_.run_until(stopped, 10s)) servers_.truth.violate("a replica does not stop");
   }
 

@@ -42,7 +42,8 @@ void Truth::created(const Result<core::RunKey>& run) {
 void Truth::began(const BeginPass& pass, const Result<core::Ticket>& ticket) {
   if (!ticket) return doubt(pass.run);
   auto& run = runs_.at(pass.run);
-  if (ticket->fence <= run.newest) violate(core::to_text(pass.run) + ": begin_pass gave fence " + std::to_string(ticket->fence.value()) + " twice");
+  if (ticket->fence <= run.newest)
+    violate(core::to_text(pass.run) + ": begin_pass gave fence " + std::to_string(ticket->fence.value()) + " twice");
   run.newest = ticket->fence;
   run.begun_by = pass.replica;
 }
@@ -75,13 +76,16 @@ void Truth::committed(const core::Ticket& ticket, const core::Decision& decision
 void Truth::check_task(const RunTruth& run, const core::TaskRecord& before, const core::TaskRecord& after) {
   const auto& node = run.definition->tasks[after.task].node;
   const auto who = name(run.definition->key, node.id);
-  if (core::is_final(before.state) && !(before == after)) violate(who + ": a final state changed, from " + std::string(core::to_text(before.state)) + " to " + std::string(core::to_text(after.state)));
+  if (core::is_final(before.state) && !(before == after))
+    violate(who + ": a final state changed, from " + std::string(core::to_text(before.state)) + " to " +
+            std::string(core::to_text(after.state)));
   if (after.attempt < before.attempt) violate(who + ": an attempt was taken back");
   if (core::is_live(after.state) && !after.job) violate(who + ": a live state without a job id");
   if (after.state != State::success || before.state == State::success) return;
   if (!after.success) return violate(who + ": SUCCESS without a record of it");
   if (after.reused) {
-    if (after.success != run.definition->tasks[after.task].previous && !(after.success && run.definition->tasks[after.task].previous))
+    if (after.success != run.definition->tasks[after.task].previous &&
+        !(after.success && run.definition->tasks[after.task].previous))
       violate(who + ": cut off early without an earlier success");
     return;
   }
@@ -103,7 +107,8 @@ void Truth::check_attempt(const RunTruth& run, const core::AttemptRecord& attemp
   const bool runs = std::ranges::find(executing, attempt.job) != executing.end();
   const bool dead = cluster_.declared_dead(attempt.job);
   if (runs && !dead && attempt.owed != core::Owed::kill)
-    violate(who + ": ended as " + std::string(core::to_text(attempt.outcome)) + " while its job runs and nobody declared it dead");
+    violate(who + ": ended as " + std::string(core::to_text(attempt.outcome)) +
+            " while its job runs and nobody declared it dead");
   if (attempt.outcome == Outcome::lost && cluster_.made(attempt.job) && !dead) violate(who + ": finished work was thrown away");
 }
 
@@ -124,7 +129,8 @@ void Truth::begins(const core::Job& job) {
   if (run.attempts.at(job.id).outcome != Outcome::open) violate(who + ": began after the end of its attempt was written");
   const auto& node = run.definition->tasks[known->second.second].node;
   for (const auto before : core::predecessors(node))
-    if (run.tasks[before].state != State::success) violate(who + ": began before '" + run.definition->tasks[before].node.id.value() + "' had succeeded");
+    if (run.tasks[before].state != State::success)
+      violate(who + ": began before '" + run.definition->tasks[before].node.id.value() + "' had succeeded");
   for (const auto& other : cluster_.executing()) {
     const auto found = jobs_.find(other);
     if (other != job.id && found != jobs_.end() && found->second == known->second && !cluster_.declared_dead(other))
@@ -170,7 +176,9 @@ void Truth::check_doubted() {
     const auto found = runs_.find(key);
     if (found == runs_.end() || somebody_knows(key, found->second)) continue;
     const auto view = world_.look(store_.run(key));
-    if (!view || !view->open || !view->scheduled || view->wake_at || (view->record.held && view->record.desire == core::Desire::run)) continue;
+    if (!view || !view->open || !view->scheduled || view->wake_at ||
+        (view->record.held && view->record.desire == core::Desire::run))
+      continue;
     const bool pending = !view->processed || *view->scheduled > *view->processed;
     if (pending) continue;
     if (const auto what = left_to_do(found->second, *view)) violate(core::to_text(key) + ": known to nobody: " + *what);
@@ -190,15 +198,24 @@ bool Truth::somebody_knows(const core::RunKey& key, const RunTruth& run) const {
 
 // What a pass would do that saw everything as it is.
 std::optional<std::string> Truth::left_to_do(const RunTruth& truth, const RunView& view) const {
-  core::Ticket ticket{.run = view.id, .fence = view.fence, .mark = view.scheduled, .now = world_.wall(), .record = view.record,
-                      .definition = truth.definition, .tasks = truth.tasks, .owed = {}};
+  core::Ticket ticket{.run = view.id,
+                      .fence = view.fence,
+                      .mark = view.scheduled,
+                      .now = world_.wall(),
+                      .record = view.record,
+                      .definition = truth.definition,
+                      .tasks = truth.tasks,
+                      .owed = {}};
   const auto attempts = world_.look(store_.attempts(view.key, std::nullopt));
   std::vector<core::Observation> seen;
   for (const auto& attempt : *attempts) {
     const bool ended = attempt.outcome != Outcome::open;
     if (ended && attempt.owed == core::Owed::nothing) continue;
     if (ended)
-      ticket.owed.push_back({.task = attempt.task, .attempt = attempt.attempt, .job = attempt.job, .owed = attempt.owed,
+      ticket.owed.push_back({.task = attempt.task,
+                             .attempt = attempt.attempt,
+                             .job = attempt.job,
+                             .owed = attempt.owed,
                              .since = attempt.ended.value_or(ticket.now)});
     seen.push_back(cluster_.truth(attempt.job));
   }
@@ -225,9 +242,11 @@ std::optional<std::string> Truth::left_to_do(const RunTruth& truth, const RunVie
 std::optional<std::string> Truth::unfinished(const core::RunKey& key) {
   const auto view = world_.look(store_.run(key));
   if (!view) return core::to_text(key) + ": " + view.error().what;
-  if (!core::is_final(view->record.result)) return core::to_text(key) + " is " + std::string(core::to_text(view->record.result)) + (view->record.held ? " and held" : "");
+  if (!core::is_final(view->record.result))
+    return core::to_text(key) + " is " + std::string(core::to_text(view->record.result)) + (view->record.held ? " and held" : "");
   if (view->open) return core::to_text(key) + " is final and still open";
-  if (view->scheduled && (!view->processed || *view->scheduled > *view->processed)) return core::to_text(key) + ": its mark is pending";
+  if (view->scheduled && (!view->processed || *view->scheduled > *view->processed))
+    return core::to_text(key) + ": its mark is pending";
   return std::nullopt;
 }
 
@@ -237,7 +256,8 @@ std::optional<std::string> Truth::leftover() const {
   for (const auto& [key, run] : runs_) {
     for (Index i = 0; i < run.tasks.size(); ++i)
       if (!core::is_final(run.tasks[i].state))
-        return name(key, run.definition->tasks[i].node.id) + " is " + std::string(core::to_text(run.tasks[i].state)) + " in a run that has ended";
+        return name(key, run.definition->tasks[i].node.id) + " is " + std::string(core::to_text(run.tasks[i].state)) +
+               " in a run that has ended";
   }
   return std::nullopt;
 }

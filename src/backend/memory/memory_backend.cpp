@@ -105,7 +105,8 @@ void MemoryBackend::lose_stream() {
 
 bool MemoryBackend::is_fetching(const core::RunKey& run) const {
   const auto followed = runs_.find(run);
-  return followed != runs_.end() && std::ranges::any_of(followed->second.jobs, [](const auto& entry) { return entry.second.fetching; });
+  return followed != runs_.end() &&
+         std::ranges::any_of(followed->second.jobs, [](const auto& entry) { return entry.second.fetching; });
 }
 
 bool MemoryBackend::follows(const core::RunKey& run, const JobId& job) const {

@@ -166,7 +166,9 @@ void MemoryCluster::submit(core::Job job) {
 }
 
 void MemoryCluster::bar(Record& barred) {
-  if (core::take(barred.claim, Claim::bar)) barred.released = false;
+  // The answer is the claim's, also of a job that was released: nobody can bar what has begun.
+  core::take(barred.claim, Claim::bar);
+  barred.released = false;
 }
 
 void MemoryCluster::cancel(Record& cancelled, bool hard) {

@@ -220,7 +220,7 @@ Result<Committed> MemoryStore::State::commit(const core::Ticket& ticket, const c
       const auto found = run.jobs.find(job);
       if (found == run.jobs.end()) continue;
       auto attempt = run.attempts.at(found->second);
-      attempt.owed = core::Owed::nothing;
+      attempt.owed = core::settled(attempt.owed);
       run.put(attempt, ticket.fence);
     }
   }

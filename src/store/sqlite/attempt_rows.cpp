@@ -47,7 +47,8 @@ AttemptRows::AttemptRows(Database& database)
                    "UPDATE comp_task_attempts INDEXED BY ix_comp_task_attempts_job_id SET owed = 'release', changed_in = ?3"
                    " WHERE job_id = ?2 AND run_id = ?1 AND outcome <> 'open' AND owed = 'nothing'"),
       settle_(database,
-              "UPDATE comp_task_attempts INDEXED BY ix_comp_task_attempts_job_id SET owed = 'nothing', changed_in = ?3"
+              "UPDATE comp_task_attempts INDEXED BY ix_comp_task_attempts_job_id"
+              " SET owed = CASE owed WHEN 'kill' THEN 'release' ELSE 'nothing' END, changed_in = ?3"
               " WHERE job_id = ?2 AND run_id = ?1 AND outcome <> 'open'"),
       all_(database, "SELECT " ATTEMPT_COLUMNS " FROM comp_task_attempts WHERE run_id = ? ORDER BY task, attempt"),
       of_node_(database,

@@ -114,6 +114,8 @@ TEST(Transition, a_forgotten_key_settles_a_release_and_proves_no_death) {
   EXPECT_EQ(settlement(Owed::kill, Seen::dead), Settlement::settle);
   EXPECT_EQ(settlement(Owed::release, Seen::done), Settlement::release);
   EXPECT_EQ(settlement(Owed::release, Seen::silent), Settlement::wait);
+  EXPECT_EQ(settlement(Owed::kill, Seen::done), Settlement::prove);
+  EXPECT_EQ(settlement(Owed::kill, Seen::erred), Settlement::prove);
 }
 
 TEST(Transition, only_the_chosen_classes_are_retried) {
