@@ -107,11 +107,15 @@ class Expansion {
 
   std::vector<core::Node> nodes() {
     std::vector<Recipe> recipes;
+    recipes.reserve(drafts_.size());
     for (const auto& draft : drafts_) {
       if (bad_.any()) return {};
       recipes.push_back(recipe(draft));
     }
     std::vector<core::Node> nodes;
+    std::uint64_t tasks = 0;
+    for (const auto& draft : drafts_) tasks += task_count(draft, tasks_max);
+    nodes.reserve(tasks);
     for (std::size_t i = 0; i < drafts_.size() && !bad_.any(); ++i) add_tasks(drafts_[i], recipes[i], nodes);
     if (!bad_.any() && may_have_cycle(recipes)) refuse_cycle(nodes, recipes);
     return nodes;
@@ -173,7 +177,6 @@ class Expansion {
 
   void add_tasks(const StepDraft& draft, const Recipe& recipe, std::vector<core::Node>& nodes) {
     const auto count = task_count(draft, tasks_max);
-    nodes.reserve(nodes.size() + count);
     const auto first = nodes.size();
     std::vector<std::uint32_t> positions(draft.foreach.size(), 0);
     for (std::uint64_t i = 0; i < count; ++i) {

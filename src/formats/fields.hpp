@@ -21,16 +21,16 @@ struct Field {
 };
 
 /// Complains (input.unknown_field) of a key that `known` lacks.
-inline void complain_of_field(const YamlNode& key, const std::string& whose, std::span<const std::string_view> known,
+inline void complain_of_field(const YamlNode& key, const Subject& whose, std::span<const std::string_view> known,
                               Complaints& bad) {
-  bad.add("input.unknown_field", key.place, whose + " has no field " + quote(key.text),
+  if (bad.any()) return;
+  bad.add("input.unknown_field", key.place, whose.text() + " has no field " + quote(key.text),
           suggestion("its fields", key.text, known));
 }
 
-/// Reads each field of `object` by its line in the table. `whose` is what messages name: "the node 'align'".
+/// Reads each field of `object` by its line in the table. `whose` is what messages name.
 template <class Reader, std::size_t n>
-void read_fields(const YamlNode& object, const std::string& whose, const Field<Reader> (&table)[n], Reader& reader,
-                 Complaints& bad) {
+void read_fields(const YamlNode& object, const Subject& whose, const Field<Reader> (&table)[n], Reader& reader, Complaints& bad) {
   for (std::size_t i = 0; i < object.fields() && !bad.any(); ++i) {
     const Field<Reader>* found = nullptr;
     for (const auto& field : table) {

@@ -266,6 +266,8 @@ class Follower {
 
 Steps::Steps(const std::vector<StepDraft>& steps) : steps_(&steps) {
   Index next = 0;
+  by_name_.reserve(steps.size());
+  first_.reserve(steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     by_name_.emplace(steps[i].name(), i);
     first_.push_back(next);

@@ -25,7 +25,7 @@ class PipelineReader {
     project.file = options_.file;
     project.name = name_from(options_.file);
     if (root == nullptr) bad_.add("input.missing_field", {1, 1}, "the document is empty", "it begins with baton: 1");
-    if (bad_.any() || !is_object(*root, {"the document", {}}, "an object with the fields 'baton' and 'nodes'", bad_))
+    if (bad_.any() || !is_object(*root, {{}, {}, "the document"}, "an object with the fields 'baton' and 'nodes'", bad_))
       return project;
     check_version(*root);
     static constexpr Field<PipelineReader> fields[] = {{"baton", &PipelineReader::passed},
@@ -33,7 +33,7 @@ class PipelineReader {
                                                        {"params", &PipelineReader::params},
                                                        {"defaults", &PipelineReader::defaults},
                                                        {"nodes", &PipelineReader::nodes}};
-    if (!bad_.any()) read_fields(*root, "a pipeline", fields, *this, bad_);
+    if (!bad_.any()) read_fields(*root, {{}, {}, "the document"}, fields, *this, bad_);
     if (!bad_.any()) project.nodes = read_nodes(*root);
     if (!name_.empty()) project.name = name_;
     return project;
@@ -49,7 +49,7 @@ class PipelineReader {
     } else if (!version->is_scalar() || type_of(*version) != ScalarType::integer) {
       complain_of_type(*version, {"baton", {}}, "the number 1", bad_);
     } else if (version->text != "1") {
-      bad_.add("input.version", version->place, "the document is of version " + version->text + " of the format",
+      bad_.add("input.version", version->place, "the document is of version " + std::string(version->text) + " of the format",
                "this Baton reads version 1");
     }
   }
@@ -72,6 +72,7 @@ class PipelineReader {
     if (nodes_node_->fields() == 0) bad_.add("input.bad_value", nodes_node_->place, "'nodes' has no node");
     check_copies();
     std::vector<StepDraft> steps;
+    if (!bad_.any()) steps.reserve(nodes_node_->fields());
     for (std::size_t i = 0; i < nodes_node_->fields() && !bad_.any(); ++i) {
       steps.push_back(read_step(nodes_node_->key(i), nodes_node_->value(i), defaults, around_, bad_));
     }
@@ -93,7 +94,8 @@ class PipelineReader {
       return;
     for (std::size_t i = 0; i < params_node_->fields() && !bad_.any(); ++i) {
       const auto& key = params_node_->key(i);
-      if (check_id(key, "parameter", bad_)) params_[key.text] = {value_of(params_node_->value(i), bad_), key.place, nullptr};
+      if (check_id(key, "parameter", bad_))
+        params_[std::string(key.text)] = {value_of(params_node_->value(i), bad_), key.place, nullptr};
     }
   }
 

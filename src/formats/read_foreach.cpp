@@ -176,7 +176,7 @@ std::shared_ptr<const Values> read_values(const YamlNode& node, const Subject& s
   const std::array<std::string_view, 2> known{"param", "range"};
   for (std::size_t i = 0; i < node.fields(); ++i) {
     const auto& key = node.key(i).text;
-    if (key != "param" && key != "range") complain_of_field(node.key(i), subject.text(), known, bad);
+    if (key != "param" && key != "range") complain_of_field(node.key(i), subject, known, bad);
   }
   if (!bad.any() && node.fields() != 1) {
     bad.add("input.bad_value", node.place, subject.text() + " must have either 'param' or 'range'");
@@ -187,7 +187,7 @@ std::shared_ptr<const Values> read_values(const YamlNode& node, const Subject& s
 
 }  // namespace
 
-std::vector<Variable> read_foreach(const YamlNode& node, const std::string& owner, const Params& params, Complaints& bad) {
+std::vector<Variable> read_foreach(const YamlNode& node, std::string_view owner, const Params& params, Complaints& bad) {
   std::vector<Variable> variables;
   if (!is_object(node, {"foreach", owner}, "an object of variables", bad)) return variables;
   if (node.fields() > variables_max) {
@@ -200,7 +200,7 @@ std::vector<Variable> read_foreach(const YamlNode& node, const std::string& owne
     const auto& key = node.key(i);
     if (!check_id(key, "variable", bad)) break;
     auto values = read_values(node.value(i), {key.text, owner}, params, bad);
-    if (values) variables.push_back({key.text, std::move(values), key.place});
+    if (values) variables.push_back({std::string(key.text), std::move(values), key.place});
   }
   return variables;
 }

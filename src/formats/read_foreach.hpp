@@ -11,7 +11,7 @@
 namespace baton::formats {
 
 /// At most 8 variables; a value is at most 1 000 bytes as JSON, as it becomes part of ids and folders; a variable has at most 100 000.
-[[nodiscard]] std::vector<Variable> read_foreach(const YamlNode& node, const std::string& owner, const Params& params,
+[[nodiscard]] std::vector<Variable> read_foreach(const YamlNode& node, std::string_view owner, const Params& params,
                                                  Complaints& bad);
 
 }  // namespace baton::formats

@@ -84,14 +84,14 @@ struct Tagged {
   const YamlNode* value = nullptr;
   bool by_stat = false;
 };
-std::optional<Tagged> tagged(const YamlNode& node, const std::string& whose, std::span<const std::string_view> kinds,
+std::optional<Tagged> tagged(const YamlNode& node, const Subject& whose, std::span<const std::string_view> kinds,
                              const Subject& subject, Complaints& bad) {
   Tagged found;
   for (std::size_t i = 0; i < node.fields(); ++i) {
     const auto& key = node.key(i);
     const auto kind = std::find(kinds.begin(), kinds.end(), key.text);
     if (kind != kinds.end() && found.value != nullptr) {
-      bad.add("input.bad_value", key.place, whose + " is both '" + std::string(found.kind) + "' and '" + key.text + "'",
+      bad.add("input.bad_value", key.place, whose.text() + " is both " + quote(found.kind) + " and " + quote(key.text),
               "give one of them");
     } else if (kind != kinds.end()) {
       found = {*kind, &node.value(i), found.by_stat};
@@ -118,20 +118,20 @@ core::FileInput file_input(const Tagged& source, const Subject& subject, const S
 
 /// `{form: reads.r1}` is an object like any other; but where its only field is all but `from` and its text looks like a link, it is meant
 /// as one, and the task would find an object.
-void check_near_miss(const YamlNode& node, const std::string& whose, const Surroundings& around, Complaints& bad) {
+void check_near_miss(const YamlNode& node, const Subject& whose, const Surroundings& around, Complaints& bad) {
   if (node.fields() != 1 || !node.value(0).is_scalar()) return;
-  const auto& value = node.value(0).text;
+  const auto value = node.value(0).text;
   const std::array<std::string_view, 2> kinds{"from", "param"};
   const auto near = nearest(node.key(0).text, kinds);
   const auto dot = value.rfind('.');
-  const bool link = near == "from" && dot != std::string::npos && dot + 1 < value.size() && is_id(value.substr(dot + 1));
-  const bool param = near == "param" && around.params.contains(value);
+  const bool link = near == "from" && dot != std::string_view::npos && dot + 1 < value.size() && is_id(value.substr(dot + 1));
+  const bool param = near == "param" && around.params.find(value) != around.params.end();
   if (link || param) complain_of_field(node.key(0), whose, std::span(kinds).subspan(link ? 0 : 1, 1), bad);
 }
 
-InputDraft read_input(const YamlNode& key, const YamlNode& node, const std::string& owner, const Surroundings& around,
+InputDraft read_input(const YamlNode& key, const YamlNode& node, std::string_view owner, const Surroundings& around,
                       Complaints& bad) {
-  InputDraft input{key.text, {}};
+  InputDraft input{std::string(key.text), {}};
   const Subject subject{key.text, owner};
   if (node.is_scalar() && type_of(node) == ScalarType::null) {
     bad.add("input.wrong_type", node.place, "the input " + subject.text() + " is empty",
@@ -139,7 +139,7 @@ InputDraft read_input(const YamlNode& key, const YamlNode& node, const std::stri
   }
   if (node.is_object()) {
     const std::array<std::string_view, 4> kinds{"file", "dir", "from", "param"};
-    const auto whose = "the input " + subject.text();
+    const Subject whose{key.text, owner, "the input"};
     if (const auto source = tagged(node, whose, kinds, subject, bad)) {
       if (source->kind == "from") {
         input.source = read_link(*source->value, subject, bad);
@@ -170,12 +170,12 @@ core::OutputKind value_kind(const YamlNode& node, const Subject& subject, Compla
   return core::OutputKind::json;
 }
 
-core::Output read_output(const YamlNode& key, const YamlNode& node, const std::string& owner, Complaints& bad) {
+core::Output read_output(const YamlNode& key, const YamlNode& node, std::string_view owner, Complaints& bad) {
   core::Output output;
   output.port = key.text;
   const Subject subject{key.text, owner};
   const std::array<std::string_view, 3> kinds{"file", "dir", "value"};
-  const auto whose = "the output " + subject.text();
+  const Subject whose{key.text, owner, "the output"};
   const auto made = node.is_object() ? tagged(node, whose, kinds, subject, bad) : std::nullopt;
   if (!made) {
     const bool unknown = node.is_object() && node.fields() > 0;
@@ -218,7 +218,7 @@ core::Place name_place(const core::Output& output, const YamlNode& outputs) {
 
 }  // namespace
 
-std::vector<InputDraft> read_inputs(const YamlNode& node, const std::string& owner, const Surroundings& around, Complaints& bad) {
+std::vector<InputDraft> read_inputs(const YamlNode& node, std::string_view owner, const Surroundings& around, Complaints& bad) {
   std::vector<InputDraft> inputs;
   if (!is_object(node, {"inputs", owner}, "an object of ports", bad) || !few_enough(node, {"inputs", owner}, bad)) return inputs;
   for (std::size_t i = 0; i < node.fields() && !bad.any(); ++i) {
@@ -227,7 +227,7 @@ std::vector<InputDraft> read_inputs(const YamlNode& node, const std::string& own
   return inputs;
 }
 
-std::vector<core::Output> read_outputs(const YamlNode& node, const std::string& owner, Complaints& bad) {
+std::vector<core::Output> read_outputs(const YamlNode& node, std::string_view owner, Complaints& bad) {
   std::vector<core::Output> outputs;
   if (!is_object(node, {"outputs", owner}, "an object of ports", bad) || !few_enough(node, {"outputs", owner}, bad))
     return outputs;
@@ -237,7 +237,7 @@ std::vector<core::Output> read_outputs(const YamlNode& node, const std::string& 
   return outputs;
 }
 
-void read_files(const YamlNode& node, const std::string& owner, const Surroundings& around, std::vector<core::FileInput>& files,
+void read_files(const YamlNode& node, std::string_view owner, const Surroundings& around, std::vector<core::FileInput>& files,
                 Complaints& bad) {
   const Subject subject{"files", owner};
   if (!node.is_list()) return complain_of_type(node, subject, "a list of paths", bad);
@@ -247,7 +247,7 @@ void read_files(const YamlNode& node, const std::string& owner, const Surroundin
   for (const auto* item : node.items) {
     if (bad.any()) return;
     const std::array<std::string_view, 2> kinds{"file", "dir"};
-    const auto source = item->is_object() ? tagged(*item, subject.text(), kinds, subject, bad) : Tagged{"file", item, false};
+    const auto source = item->is_object() ? tagged(*item, subject, kinds, subject, bad) : Tagged{"file", item, false};
     if (!source) return complain_of_type(*item, subject, "a list of paths", bad);
     auto file = file_input(*source, subject, around, bad);
     const auto name = last_name(file.path);
@@ -264,6 +264,7 @@ void read_files(const YamlNode& node, const std::string& owner, const Surroundin
 }
 
 void check_work_dir(const core::Step& step, const YamlNode* outputs, Complaints& bad) {
+  if (step.outputs.size() <= 1 && step.files.empty()) return;
   std::map<std::string, const core::Output*> by_name;
   const auto complain = [&](const core::Output& output, const std::string& other, std::string_view how) {
     bad.add("input.duplicate", name_place(output, *outputs),

@@ -11,11 +11,11 @@
 
 namespace baton::formats {
 
-[[nodiscard]] std::vector<InputDraft> read_inputs(const YamlNode& node, const std::string& owner, const Surroundings& around,
+[[nodiscard]] std::vector<InputDraft> read_inputs(const YamlNode& node, std::string_view owner, const Surroundings& around,
                                                   Complaints& bad);
-[[nodiscard]] std::vector<core::Output> read_outputs(const YamlNode& node, const std::string& owner, Complaints& bad);
+[[nodiscard]] std::vector<core::Output> read_outputs(const YamlNode& node, std::string_view owner, Complaints& bad);
 /// Adds to `files`; a path that is there already is passed over.
-void read_files(const YamlNode& node, const std::string& owner, const Surroundings& around, std::vector<core::FileInput>& files,
+void read_files(const YamlNode& node, std::string_view owner, const Surroundings& around, std::vector<core::FileInput>& files,
                 Complaints& bad);
 /// Complains where outputs would overwrite one another, or one of the `files`, in the work directory. `outputs` is their object.
 void check_work_dir(const core::Step& step, const YamlNode* outputs, Complaints& bad);

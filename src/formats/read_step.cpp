@@ -19,8 +19,8 @@ constexpr std::array<std::string_view, 6> names_of_batons{"BATON_INPUTS", "BATON
 
 class StepReader {
  public:
-  StepReader(StepDraft& draft, std::string owner, const Surroundings& around, Complaints& bad)
-      : draft_(draft), step_(*draft.step), owner_(std::move(owner)), around_(around), bad_(bad) {}
+  StepReader(StepDraft& draft, std::string_view owner, const Surroundings& around, Complaints& bad)
+      : draft_(draft), step_(*draft.step), owner_(owner), around_(around), bad_(bad) {}
 
   void run(const YamlNode& node) {
     const Subject subject = about("run");
@@ -51,7 +51,7 @@ class StepReader {
     const Subject subject = about("after");
     if (!node.is_list()) {
       return complain_of_type(node, subject, "a list of nodes", bad_,
-                              node.is_scalar() && !node.text.empty() ? "write [" + node.text + "]" : "");
+                              node.is_scalar() && !node.text.empty() ? "write [" + std::string(node.text) + "]" : "");
     }
     if (node.items.size() > after_max)
       return bad_.add("input.too_big", node.place, subject.text() + " has more than 1000 entries");
@@ -69,8 +69,8 @@ class StepReader {
         bad_.add("input.bad_id", key.place, quote(key.text) + " is set by Baton itself", "take another name");
       }
       const auto text = word_of(node.value(i), about(key.text), bad_);
-      draft_.env[key.text] = {text, node.value(i).place};
-      step_.env[key.text] = text;
+      draft_.env[std::string(key.text)] = {text, node.value(i).place};
+      step_.env[std::string(key.text)] = text;
     }
   }
 
@@ -81,7 +81,7 @@ class StepReader {
       if (!check_id(node.key(i), "resource", bad_)) return;
       const bool counted = name == "cpu" || name == "gpu";
       const double amount = counted ? amount_of(node.value(i), about(name), bad_) : size_of(node.value(i), about(name), bad_);
-      step_.resources[name] = amount;
+      step_.resources[std::string(name)] = amount;
     }
   }
 
@@ -91,7 +91,7 @@ class StepReader {
                                                      {"silence", &StepReader::limit_silence},
                                                      {"waiting", &StepReader::limit_waiting},
                                                      {"grace", &StepReader::grace}};
-      read_fields(node, about("timeout").text(), fields, *this, bad_);
+      read_fields(node, about("timeout"), fields, *this, bad_);
     } else {
       step_.limits.run = limit(node, "timeout");
     }
@@ -108,9 +108,10 @@ class StepReader {
                                                    {"lost", &StepReader::lost}};
     if (!node.is_object()) {
       const bool number = node.is_scalar() && type_of(node) == ScalarType::integer;
-      return complain_of_type(node, about("retries"), "an object", bad_, number ? "write {max: " + node.text + "}" : "");
+      return complain_of_type(node, about("retries"), "an object", bad_,
+                              number ? "write {max: " + std::string(node.text) + "}" : "");
     }
-    read_fields(node, about("retries").text(), fields, *this, bad_);
+    read_fields(node, about("retries"), fields, *this, bad_);
   }
   void retries_max_of(const YamlNode& node) { step_.retries.max = integer_of(node, about("max"), 0, retries_max, bad_); }
   void lost(const YamlNode& node) { step_.retries.lost = integer_of(node, about("lost"), 0, retries_max, bad_); }
@@ -149,7 +150,7 @@ class StepReader {
 
   StepDraft& draft_;
   core::Step& step_;
-  std::string owner_;
+  std::string_view owner_;
   const Surroundings& around_;
   Complaints& bad_;
 };
@@ -170,7 +171,7 @@ constexpr Field<StepReader> default_fields[] = {{"env", &StepReader::env},      
 StepDraft read_defaults(const YamlNode& node, const Surroundings& around, Complaints& bad) {
   StepDraft defaults;
   StepReader reader(defaults, "defaults", around, bad);
-  if (is_object(node, {"defaults", {}}, "an object", bad)) read_fields(node, "'defaults'", default_fields, reader, bad);
+  if (is_object(node, {"defaults", {}}, "an object", bad)) read_fields(node, {"defaults", {}}, default_fields, reader, bad);
   return defaults;
 }
 
@@ -182,7 +183,7 @@ StepDraft read_step(const YamlNode& name, const YamlNode& node, const StepDraft&
   draft.step->place = name.place;
   StepReader reader(draft, name.text, around, bad);
   if (!check_id(name, "node", bad) || !is_object(node, {name.text, {}}, "an object with the field 'run'", bad)) return draft;
-  read_fields(node, "the node " + quote(name.text), node_fields, reader, bad);
+  read_fields(node, {name.text, {}, "the node"}, node_fields, reader, bad);
   if (draft.command.empty())
     bad.add("input.missing_field", name.place, "the node " + quote(name.text) + " has no 'run'",
             "to do nothing, write run: \"true\"");

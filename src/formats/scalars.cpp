@@ -110,7 +110,8 @@ std::optional<double> factor_of(std::string_view unit, std::span<const Unit> uni
 }
 
 void complain_of_range(const YamlNode& node, const Subject& subject, std::string_view range, Complaints& bad) {
-  bad.add("input.out_of_range", node.place, subject.text() + " must be " + std::string(range) + ", not " + node.text);
+  bad.add("input.out_of_range", node.place,
+          subject.text() + " must be " + std::string(range) + ", not " + std::string(node.text));
 }
 
 nlohmann::json integer_from(const YamlNode& node, Complaints& bad) {
@@ -197,7 +198,12 @@ bool is_id(std::string_view text) {
   return true;
 }
 
-std::string Subject::text() const { return owner.empty() ? quote(field) : quote(field) + " of " + quote(owner); }
+std::string Subject::text() const {
+  std::string text(what);
+  if (!field.empty()) text.append(what.empty() ? "" : " ").append(quote(field));
+  if (!owner.empty()) text.append(" of ").append(quote(owner));
+  return text;
+}
 
 void complain_of_type(const YamlNode& node, const Subject& subject, std::string_view wanted, Complaints& bad,
                       std::string way_out) {
@@ -216,18 +222,18 @@ bool check_id(const YamlNode& key, std::string_view what, Complaints& bad) {
 std::string text_of(const YamlNode& node, const Subject& subject, Complaints& bad) {
   if (!node.is_scalar() || type_of(node) != ScalarType::text) {
     const bool scalar = node.is_scalar() && type_of(node) != ScalarType::null;
-    complain_of_type(node, subject, "text", bad, scalar ? "write \"" + node.text + "\", in quotes" : "");
+    complain_of_type(node, subject, "text", bad, scalar ? "write \"" + std::string(node.text) + "\", in quotes" : "");
   } else if (node.text.empty()) {
     bad.add("input.bad_value", node.place, subject.text() + " is empty");
   }
-  return node.text;
+  return std::string(node.text);
 }
 
 std::string word_of(const YamlNode& node, const Subject& subject, Complaints& bad) {
   if (!node.is_scalar() || type_of(node) == ScalarType::null) {
     complain_of_type(node, subject, "text", bad, node.is_scalar() ? "for an empty text write \"\"" : "");
   }
-  return node.text;
+  return std::string(node.text);
 }
 
 bool boolean_of(const YamlNode& node, const Subject& subject, Complaints& bad) {
@@ -287,8 +293,9 @@ core::Duration duration_of(const YamlNode& node, const Subject& subject, Complai
   const auto factor = quantity ? factor_of(quantity->unit, units) : std::nullopt;
   if (!factor) {
     const bool bare = quantity && quantity->unit.empty();
-    complain_of_type(node, subject, "a duration", bad,
-                     bare ? "a number needs a unit: " + node.text + "s" : "a duration is a number and one of ms s m h d, as 10m");
+    complain_of_type(
+        node, subject, "a duration", bad,
+        bare ? "a number needs a unit: " + std::string(node.text) + "s" : "a duration is a number and one of ms s m h d, as 10m");
     return {};
   }
   const double micros = std::round(quantity->number * *factor);

@@ -22,10 +22,11 @@ enum class ScalarType : std::uint8_t { null, boolean, integer, number, text };
 /// `[A-Za-z_][A-Za-z0-9_.-]{0,99}`: ids of nodes, ports, params and variables.
 [[nodiscard]] bool is_id(std::string_view text);
 
-/// What a message is about: `'timeout' of 'align'`. Made into text only when there is something to complain of.
+/// What a message is about: `'timeout' of 'align'`, `the input 'i' of 'align'`. Made into text only when there is something to complain of.
 struct Subject {
-  std::string_view field;
-  std::string_view owner;  ///< empty: the document
+  std::string_view field;      ///< empty: `what` says it all
+  std::string_view owner;      ///< empty: the document
+  std::string_view what = {};  ///< comes first, unquoted
   [[nodiscard]] std::string text() const;
 };
 

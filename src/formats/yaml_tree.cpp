@@ -3,8 +3,11 @@
 #include <yaml.h>
 
 #include <algorithm>
+#include <cstring>
+#include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "formats/complaints.hpp"
 #include "formats/nearest.hpp"
@@ -51,7 +54,11 @@ std::string text_of(const yaml_char_t* text) { return text == nullptr ? std::str
 class Builder {
  public:
   Builder(std::string_view text, const std::string& file, const YamlLimits& limits)
-      : text_(text), limits_(limits), bad_(text, file), parser_(text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text) {}
+      : text_(text), limits_(limits), bad_(text, file), parser_(text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text) {
+    constexpr std::size_t first_bytes = 4096, bytes_for_each = 6;  // of a usual document: then one piece is enough
+    tree_.memory = std::make_unique<std::pmr::monotonic_buffer_resource>(
+        first_bytes + bytes_for_each * std::min(text.size(), limits.bytes_max));
+  }
 
   Result<YamlTree> build() {
     if (text_.size() > limits_.bytes_max) {
@@ -95,15 +102,22 @@ class Builder {
     return true;
   }
 
+  /// Trivial types only: they are never destroyed, their memory goes with the tree.
+  template <class T>
+  T* allocate(std::size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    return static_cast<T*>(tree_.memory->allocate(count * sizeof(T), alignof(T)));
+  }
+
   YamlNode& make(YamlNode::Kind kind, const yaml_char_t* anchor, const yaml_char_t* tag, core::Place place) {
-    if (tree_.nodes.size() >= limits_.nodes_max) {
+    if (++nodes_ > limits_.nodes_max) {
       bad_.add("input.too_big", place, "the document has more than " + std::to_string(limits_.nodes_max) + " values");
     }
     if (tag != nullptr) {
       bad_.add("input.yaml", place, "the tag " + quote(text_of(tag)) + " is not part of the format",
                "leave it out; write text that looks like a number in quotes");
     }
-    auto& node = tree_.nodes.emplace_back();
+    auto& node = *new (allocate<YamlNode>(1)) YamlNode();
     node.kind = kind;
     node.place = place;
     if (anchor != nullptr) anchors_[text_of(anchor)] = &node;
@@ -114,10 +128,12 @@ class Builder {
     const auto& scalar = event.data.scalar;
     auto& node = make(YamlNode::Kind::scalar, scalar.anchor, scalar.tag, place);
     node.plain = scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    node.text.assign(reinterpret_cast<const char*>(scalar.value), scalar.length);
+    auto* text = allocate<char>(scalar.length);
+    if (scalar.length > 0) std::memcpy(text, scalar.value, scalar.length);
+    node.text = {text, scalar.length};
     node.expanded = node_cost + scalar.length;
     node.complete = true;
-    if (node.text.find('\0') != std::string::npos) {
+    if (node.text.find('\0') != std::string_view::npos) {
       bad_.add("input.encoding", place, "a text holds the character NUL", "no command, path or name can hold it");
     }
     attach(node, place);
@@ -127,11 +143,12 @@ class Builder {
     if (open_.size() >= limits_.depth_max) return too_deep(place);
     auto& node = make(kind, anchor, tag, place);
     attach(node, place);
-    open_.push_back(&node);
+    open_.push_back({&node, waiting_.size()});
   }
 
   void close() {
-    auto& node = *open_.back();
+    auto& node = *open_.back().node;
+    take_items(node, open_.back().first_item);
     open_.pop_back();
     node.expanded = node_cost;
     for (const auto* item : node.items) {
@@ -141,6 +158,15 @@ class Builder {
     ++node.height;
     node.complete = true;
     if (node.is_object()) check_keys(node);
+  }
+
+  /// Those that wait since it was opened.
+  void take_items(YamlNode& node, std::size_t first) {
+    const auto count = waiting_.size() - first;
+    auto* items = allocate<const YamlNode*>(count);
+    std::copy_n(waiting_.begin() + static_cast<std::ptrdiff_t>(first), count, items);
+    node.items = std::span<const YamlNode* const>(items, count);
+    waiting_.resize(first);
   }
 
   void alias(const std::string& name, core::Place place) {
@@ -174,9 +200,10 @@ class Builder {
       tree_.root = &node;
       return;
     }
-    auto& parent = *open_.back();
-    parent.items.push_back(&node);
-    if (!parent.is_object() || parent.items.size() % 2 == 0) return;
+    const auto& [parent, first] = open_.back();
+    const bool key = parent->is_object() && (waiting_.size() - first) % 2 == 0;
+    waiting_.push_back(&node);
+    if (!key) return;
     if (!node.is_scalar()) {
       bad_.add("input.yaml", place, "a list or an object cannot be a key", "keys are texts");
     } else if (node.plain && node.text == "<<") {
@@ -230,7 +257,13 @@ class Builder {
   Complaints bad_;
   Parser parser_;
   YamlTree tree_;
-  std::vector<YamlNode*> open_;
+  struct Open {
+    YamlNode* node;
+    std::size_t first_item;  ///< in `waiting_`
+  };
+  std::vector<Open> open_;
+  std::vector<const YamlNode*> waiting_;  ///< items of open collections, of the outermost first
+  std::size_t nodes_ = 0;
   std::unordered_map<std::string, const YamlNode*> anchors_;
   std::uint64_t aliased_ = 0;
 };

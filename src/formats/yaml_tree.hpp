@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
+#include <memory_resource>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/model.hpp"
 #include "core/result.hpp"
@@ -16,7 +17,7 @@ namespace baton::formats {
 struct YamlLimits {
   std::size_t bytes_max = std::size_t{16} << 20U;  ///< of the text
   std::size_t depth_max = 64;                      ///< libyaml's time is quadratic in the depth; our readers recurse
-  std::size_t nodes_max = 2'000'000;               ///< about 100 bytes of memory each; 100 000 steps of 15 nodes have room
+  std::size_t nodes_max = 2'000'000;               ///< 72 bytes of memory each, and the text; 100 000 steps of 15 nodes have room
   /// What aliases stand for, all together, written out: texts and 16 bytes a node. An alias bomb of 10⁹ nodes is a few hundred bytes.
   std::size_t alias_bytes_max = std::size_t{32} << 20U;
 };
@@ -28,9 +29,9 @@ struct YamlNode {
   bool complete = false;    ///< false while its end has not been read: an alias to it would be a circle
   std::uint8_t height = 0;  ///< collections nested in it, itself included
   core::Place place;
-  std::uint64_t expanded = 0;          ///< its cost in `alias_bytes_max`
-  std::string text;                    ///< scalar: unescaped, UTF-8, without NUL
-  std::vector<const YamlNode*> items;  ///< list: its items; object: key, value, key, value … (keys are scalars, each once)
+  std::uint64_t expanded = 0;              ///< its cost in `alias_bytes_max`
+  std::string_view text;                   ///< scalar: unescaped, UTF-8, without NUL
+  std::span<const YamlNode* const> items;  ///< list: its items; object: key, value, key, value … (keys are scalars, each once)
 
   [[nodiscard]] bool is_scalar() const { return kind == Kind::scalar; }
   [[nodiscard]] bool is_list() const { return kind == Kind::list; }
@@ -42,9 +43,9 @@ struct YamlNode {
   [[nodiscard]] const YamlNode* find(std::string_view name) const;
 };
 
-/// Owns its nodes; an alias is the node that it stands for, shared.
+/// Owns its nodes, all in one piece of memory that is freed at once; an alias is the node that it stands for, shared.
 struct YamlTree {
-  std::deque<YamlNode> nodes;
+  std::unique_ptr<std::pmr::monotonic_buffer_resource> memory;
   const YamlNode* root = nullptr;  ///< null: nothing but white space and comments
 };
 

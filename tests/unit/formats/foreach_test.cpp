@@ -10,7 +10,9 @@ using test::parsed;
 using test::source_of;
 using test::Texts;
 
-Texts ids_over(const std::string& values) { return ids_of(parsed("{baton: 1, nodes: {t: {run: x, foreach: {i: " + values + "}}}}")); }
+Texts ids_over(const std::string& values) {
+  return ids_of(parsed("{baton: 1, nodes: {t: {run: x, foreach: {i: " + values + "}}}}"));
+}
 
 TEST(Foreach, a_range_counts_its_last_value) {
   EXPECT_EQ(ids_over("{range: [1, 3, 1]}"), (Texts{"t[1]", "t[2]", "t[3]"}));
@@ -36,7 +38,8 @@ TEST(Foreach, several_variables_are_their_product_and_the_last_runs_fastest) {
   const auto project = parsed("{baton: 1, nodes: {t: {run: x, foreach: {a: [1, 2], b: [x, y, z]}}}}");
 
   EXPECT_EQ(ids_of(project), (Texts{"t[1,x]", "t[1,y]", "t[1,z]", "t[2,x]", "t[2,y]", "t[2,z]"}));
-  EXPECT_EQ(node_of(project, "t[2,x]").foreach, (std::vector<std::pair<std::string, core::Value>>{{"a", {"2"}}, {"b", {"\"x\""}}}));
+  EXPECT_EQ(node_of(project, "t[2,x]").foreach,
+            (std::vector<std::pair<std::string, core::Value>>{{"a", {"2"}}, {"b", {"\"x\""}}}));
 }
 
 /// A grid of producers, and readers of every kind.
@@ -140,9 +143,7 @@ TEST(Foreach, nothing_to_run_over_is_no_task_and_may_be_waited_for) {
   EXPECT_EQ(after_of(project, "b"), Texts{});
 }
 
-TEST(Foreach, exactly_as_many_tasks_as_allowed_are_allowed) {
-  EXPECT_EQ(ids_over("{range: [1, 100000]}").size(), 100'000U);
-}
+TEST(Foreach, exactly_as_many_tasks_as_allowed_are_allowed) { EXPECT_EQ(ids_over("{range: [1, 100000]}").size(), 100'000U); }
 
 }  // namespace
 }  // namespace baton

@@ -23,9 +23,7 @@ TEST(Nearest, what_is_like_nothing_finds_nothing) {
   EXPECT_EQ(nearest("x", std::array<std::string_view, 1>{"y"}), std::nullopt);
 }
 
-TEST(Nearest, of_equals_the_first_is_taken) {
-  EXPECT_EQ(nearest("r3", std::array<std::string_view, 2>{"r1", "r2"}), "r1");
-}
+TEST(Nearest, of_equals_the_first_is_taken) { EXPECT_EQ(nearest("r3", std::array<std::string_view, 2>{"r1", "r2"}), "r1"); }
 
 TEST(Nearest, a_suggestion_lists_what_is_known) {
   EXPECT_EQ(suggestion("its fields", "outptus", fields), "its fields: run, inputs, outputs, timeout; did you mean 'outputs'?");

@@ -115,7 +115,8 @@ nodes:
   two: { run: "echo $z ${z} ${params}" }
 )");
 
-  EXPECT_EQ(node_of(project, "one").params, (std::vector<std::pair<std::string, core::Value>>{{"a", {R"("x y")"}}, {"z", {"[1,2]"}}}));
+  EXPECT_EQ(node_of(project, "one").params,
+            (std::vector<std::pair<std::string, core::Value>>{{"a", {R"("x y")"}}, {"z", {"[1,2]"}}}));
   EXPECT_TRUE(node_of(project, "two").params.empty());
 }
 
@@ -181,8 +182,8 @@ nodes: { a: { run: x, outputs: { n: {value: number}, i: {value: integer}, s: {va
 
   std::vector<core::OutputKind> kinds;
   for (const auto& output : node_of(project, "a").step->outputs) kinds.push_back(output.kind);
-  EXPECT_EQ(kinds, (std::vector{core::OutputKind::number, core::OutputKind::integer, core::OutputKind::string, core::OutputKind::boolean,
-                                core::OutputKind::json}));
+  EXPECT_EQ(kinds, (std::vector{core::OutputKind::number, core::OutputKind::integer, core::OutputKind::string,
+                                core::OutputKind::boolean, core::OutputKind::json}));
 }
 
 TEST(Pipeline, limits_and_retries_are_read_in_all_their_forms) {
@@ -229,7 +230,8 @@ nodes:
   EXPECT_EQ(a.env, (std::map<std::string, std::string>{{"A", "a"}, {"B", "2"}}));
   EXPECT_TRUE(a.cache);
   EXPECT_EQ(a.image, "alpine");
-  EXPECT_EQ(a.files, (std::vector<core::FileInput>{{"/home/ada/work/common.py", false, false}, {"/home/ada/work/a.py", false, false}}));
+  EXPECT_EQ(a.files,
+            (std::vector<core::FileInput>{{"/home/ada/work/common.py", false, false}, {"/home/ada/work/a.py", false, false}}));
   const auto& b = *node_of(project, "b").step;
   EXPECT_EQ(b.limits, (core::Limits{10min, 1min, 3min, 5s}));
   EXPECT_FALSE(b.cache);
@@ -242,7 +244,8 @@ TEST(Pipeline, a_node_that_asks_for_no_cpu_has_one) {
 }
 
 TEST(Pipeline, words_of_argv_and_env_are_taken_as_they_are_written) {
-  const auto project = parsed("{baton: 1, nodes: {a: {run: [sleep, 1.50, true, ''], env: {A: 010, B: no, C: ''}, label: L, description: D}}}");
+  const auto project =
+      parsed("{baton: 1, nodes: {a: {run: [sleep, 1.50, true, ''], env: {A: 010, B: no, C: ''}, label: L, description: D}}}");
 
   const auto& step = *node_of(project, "a").step;
   EXPECT_EQ(step.command.words, (Texts{"sleep", "1.50", "true", ""}));
@@ -262,7 +265,9 @@ nodes: { x: { run: &cmd "true", foreach: { i: *list } }, y: { run: *cmd } }
 }
 
 TEST(Pipeline, a_byte_order_mark_and_crlf_are_taken) {
-  const auto project = parsed("\xEF\xBB\xBF" "baton: 1\r\nnodes:\r\n  a: { run: x }\r\n");
+  const auto project = parsed(
+      "\xEF\xBB\xBF"
+      "baton: 1\r\nnodes:\r\n  a: { run: x }\r\n");
 
   EXPECT_EQ(node_of(project, "a").step->place, (core::Place{3, 3}));
 }

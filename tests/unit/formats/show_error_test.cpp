@@ -34,7 +34,8 @@ TEST(ShowError, the_line_the_word_the_way_out_and_the_code_are_shown) {
 TEST(ShowError, without_a_place_in_the_document_where_stands_alone) {
   EXPECT_EQ(show(at("--set p"), "a: 1\n"),
             "error: what\n  --set p\n  Nothing was started.                                                  [input.x]\n");
-  EXPECT_EQ(show(at(""), "a: 1\n"), "error: what\n  Nothing was started.                                                  [input.x]\n");
+  EXPECT_EQ(show(at(""), "a: 1\n"),
+            "error: what\n  Nothing was started.                                                  [input.x]\n");
   EXPECT_EQ(show(at("f:99:1"), "a: 1\n"),
             "error: what\n  f:99:1\n  Nothing was started.                                                  [input.x]\n");
 }

@@ -11,7 +11,10 @@ TEST(SourceText, places_count_lines_and_characters_from_one) {
   EXPECT_EQ(place_at("é=x", 2), (core::Place{1, 2}));
   EXPECT_EQ(place_at("a\r\nb\rc", 5), (core::Place{3, 1}));
   EXPECT_EQ(place_at("ab", 99), (core::Place{1, 3}));
-  EXPECT_EQ(place_at("\xEF\xBB\xBF" "ab", 4), (core::Place{1, 2}));
+  EXPECT_EQ(place_at("\xEF\xBB\xBF"
+                     "ab",
+                     4),
+            (core::Place{1, 2}));
 }
 
 TEST(SourceText, a_place_leads_back_to_its_byte) {
@@ -22,7 +25,10 @@ TEST(SourceText, a_place_leads_back_to_its_byte) {
 }
 
 TEST(SourceText, lines_end_where_yaml_ends_them) {
-  constexpr std::string_view text = "a\nb\r\nc\xE2\x80\xA8" "d\xC2\x85" "e";
+  constexpr std::string_view text =
+      "a\nb\r\nc\xE2\x80\xA8"
+      "d\xC2\x85"
+      "e";
   EXPECT_EQ(line_at(text, 1), "a");
   EXPECT_EQ(line_at(text, 2), "b");
   EXPECT_EQ(line_at(text, 3), "c");

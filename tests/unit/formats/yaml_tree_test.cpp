@@ -66,7 +66,10 @@ TEST(YamlTree, what_is_not_utf8_is_refused_at_its_character) {
   EXPECT_EQ(refused("a: é\nbb: \xFF\n"), (Refused{"input.encoding", "f:2:5"}));
   EXPECT_EQ(refused("a: \xC3"), (Refused{"input.encoding", "f:1:4"}));
   EXPECT_EQ(refused("a: \xED\xA0\x80"), (Refused{"input.encoding", "f:1:4"}));  // a surrogate
-  EXPECT_EQ(refused(std::string("\xFF\xFE" "a\0:\0", 6)), (Refused{"input.encoding", "f:1:1"}));  // UTF-16
+  EXPECT_EQ(refused(std::string("\xFF\xFE"
+                                "a\0:\0",
+                                6)),
+            (Refused{"input.encoding", "f:1:1"}));  // UTF-16
 }
 
 TEST(YamlTree, control_characters_are_refused) {
