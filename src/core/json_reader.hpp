@@ -14,6 +14,7 @@ inline constexpr int json_depth_max = 200;
 /// Each method skips white space, then either takes what it names or takes nothing and answers so.
 class JsonReader {
  public:
+  /// The text must outlive the reader.
   explicit JsonReader(std::string_view text) : text_(text) {}
 
   /// The next character; `\0` at the end (no JSON token begins with it).

@@ -122,7 +122,8 @@ TEST(JsonReader, gives_values_as_they_are_written) {
 }
 
 TEST(JsonReader, refuses_values_that_are_nested_too_deeply) {
-  JsonReader reader(std::string(100'000, '['));
+  const std::string open(100'000, '[');
+  JsonReader reader(open);
   EXPECT_EQ(reader.value(), std::nullopt);
   EXPECT_EQ(reader.position(), 0u);
 }
