@@ -36,6 +36,13 @@ std::vector<JobId> jobs_to_ask(const core::Run& run, bool all) {
   return jobs;
 }
 
+/// A run that has ended and only owes releases is looked at soon, for somebody may wait until it owes nothing; later and later, the longer it
+/// owes. wake_at stays as it is: losing this is no harm.
+core::Duration time_to_settle(const core::Decision& decision, core::Instant now) {
+  if (!decision.ended || decision.release.empty()) return core::Duration::max();
+  return std::max<core::Duration>(now - *decision.ended, 5ms);
+}
+
 }  // namespace
 
 awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optional<Lease>& lease) {
@@ -65,6 +72,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
     co_return PassResult{.end = PassEnd::fenced};
   }
   const auto wake_at = decision.wake_at;
+  const auto settles_in = time_to_settle(decision, ticket->now);
   const auto committed = co_await store_.commit(*ticket, decision);
   if (!committed) {
     ++known.excused;
@@ -76,7 +84,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   known.cursor = observed.cursor;
   co_await act(run, std::move(decision));
   PassResult result{.end = PassEnd::committed, .woken = committed->woken, .open = committed->open};
-  if (wake_at && committed->open) result.look_again = *wake_at - ticket->now;
+  if (wake_at && committed->open) result.look_again = std::min(*wake_at - ticket->now, settles_in);
   co_return result;
 }
 
