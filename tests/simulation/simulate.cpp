@@ -7,11 +7,12 @@ int main(int argc, char** argv) {
   const auto begun = std::chrono::steady_clock::now();
   std::uint64_t steps = 0, commits = 0, tasks = 0, bad = 0;
   for (auto seed = a; seed <= b; ++seed) {
-    const auto o = simulate(seed, {.story = argc > 3});
+    const auto o = simulate(seed, {.story = argc == 4});
     for (const auto& line : o.story) std::puts(line.c_str());
     steps += o.steps;
     commits += o.commits;
     tasks += o.tasks;
+    if (argc > 4) std::printf("%llu steps %llu commits %llu tasks %llu time %.1f\n", (unsigned long long)seed, (unsigned long long)o.steps, (unsigned long long)o.commits, (unsigned long long)o.tasks, (double)o.time.count()/1e6);
     if (o.violation) {
       std::printf("seed %llu: %s\n", (unsigned long long)seed, o.violation->c_str());
       ++bad;

@@ -169,6 +169,7 @@ void MemoryCluster::bar(Record& barred) {
   // The answer is the claim's, also of a job that was released: nobody can bar what has begun.
   core::take(barred.claim, Claim::bar);
   barred.released = false;
+  if (barred.claim == Claim::bar && barred.key == Key::queued) forget(barred);
 }
 
 void MemoryCluster::cancel(Record& cancelled, bool hard) {
