@@ -14,7 +14,7 @@ class MemoryWorld final : public BackendWorld {
   std::unique_ptr<Backend> connect() override { return std::make_unique<MemoryBackend>(cluster_, runtime_); }
   core::Job job(const Wish& wish) override {
     auto job = job_of(wish);
-    fates_[job.id] = Fate{.queued = std::chrono::milliseconds(wish.impossible ? 3'600'000 : 0),
+    fates_[job.id] = Fate{.queued = std::chrono::milliseconds(wish.impossible ? 500 : 0),
                           .lacking = wish.impossible,
                           .runs = wish.lasts ? core::Duration(std::chrono::hours(1)) : core::Duration(std::chrono::milliseconds(1)),
                           .quiet_from = wish.lasts ? std::optional(core::Duration::zero()) : std::nullopt,
