@@ -65,14 +65,14 @@ struct Parser {
     app.require_subcommand(0, 1);
     app.allow_extras();
     app.footer("\nExamples:\n  baton run pipeline.yaml\n  baton plan pipeline.yaml\n  baton run --help\n\n"
-               "A pipeline is described in a YAML file; its state is kept in .baton/ and its results in baton-out/, both beside it.");
+               "A pipeline is described in a YAML file; its state is kept in .baton/ and its results in baton-out/, both beside it.\n");
     for (const auto& command : commands) add(command);
   }
 
   void add(const Command& command) {
     auto* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
     sub->allow_extras();
-    sub->footer("\nExamples:\n" + std::string(command.examples));
+    sub->footer("\nExamples:\n" + std::string(command.examples) + "\n");
     sub->callback([this, verb = command.verb] { options.verb = verb; });
     if (command.verb != Verb::logs) sub->add_flag("--json", options.json, "Print one JSON object on stdout, and nothing else there");
     if (command.verb == Verb::version) return;
@@ -82,50 +82,55 @@ struct Parser {
     if (command.verb == Verb::run || command.verb == Verb::plan) add_selection(*sub);
     if (command.verb == Verb::plan || command.verb == Verb::why) add_values(*sub);
     if (command.verb == Verb::history)
-      sub->add_option("-n,--newest", options.newest, "How many runs to list (default: 20)")->check(CLI::Range(1U, 100'000U));
+      sub->add_option("-n,--newest", options.newest, "How many runs to list (default: 20)")
+          ->check(CLI::Range(1U, 100'000U).description(""))
+          ->type_name("N");
     if (command.verb == Verb::logs) sub->add_flag("-f,--follow", options.follow, "Print on until the task has ended");
   }
 
   void add_file(CLI::App& sub, Verb verb) {
-    auto* file = sub.add_option("FILE", options.file, "The pipeline file");
+    auto* file = sub.add_option("FILE", options.file, "The pipeline file")->type_name("");
     if (verb == Verb::status)
       file->description("The pipeline file (default: pipeline.yaml)");
     else
       file->required();
     if (verb == Verb::why || verb == Verb::logs)
-      sub.add_option("NODE", options.nodes, "A step, or one of its tasks: 'align[a]'")->expected(1)->required();
+      sub.add_option("NODE", options.nodes, "A step, or one of its tasks: 'align[a]'")->expected(1)->required()->type_name("");
     if (verb == Verb::run || verb == Verb::plan)
-      sub.add_option("NODE", options.nodes, "Steps, or single tasks 'align[a]'; with those of their ancestors that must run (default: all)");
+      sub.add_option("NODE", options.nodes, "Steps, or single tasks 'align[a]'; with those of their ancestors that must run (default: all)")
+          ->type_name("");
   }
 
   void add_state(CLI::App& sub) {
-    sub.add_option("--state", options.state, "The state directory (default: .baton beside FILE)");
+    sub.add_option("--state", options.state, "The state directory (default: .baton beside FILE)")->type_name("DIR");
   }
 
   void add_selection(CLI::App& sub) {
     sub.add_flag("--force", options.force, "Run all tasks, or the named ones, in any case");
     if (sub.get_name() == "plan")
-      sub.add_option("--simulate", options.simulate, "Plan as for `baton run --simulate`")->check(CLI::NonNegativeNumber);
+      sub.add_option("--simulate", options.simulate, "Plan as for `baton run --simulate`")->check(CLI::Validator(CLI::NonNegativeNumber).description(""))->type_name("SCALE");
   }
 
   void add_values(CLI::App& sub) {
-    sub.add_option("--set", options.set, "K=V: another value for a parameter, read as YAML; may be repeated")
+    sub.add_option("--set", options.set, "Another value for a parameter, read as YAML; may be repeated")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
-    sub.add_option("--params", options.params, "A YAML or JSON file with values for parameters");
+        ->allow_extra_args(false)
+        ->type_name("K=V");
+    sub.add_option("--params", options.params, "A YAML or JSON file with values for parameters")->type_name("FILE");
   }
 
   void add_run(CLI::App& sub) {
-    sub.add_option("-j,--jobs", options.jobs, "Tasks at a time (default: the CPUs)")->check(CLI::Range(1U, 100'000U));
+    sub.add_option("-j,--jobs", options.jobs, "Tasks at a time (default: the CPUs)")->check(CLI::Range(1U, 100'000U).description(""))->type_name("N");
     sub.add_flag("-k,--keep-going", options.keep_going, "After a failure, go on where it allows");
     sub.add_flag("--dry-run", options.dry_run, "The same as `baton plan`");
     add_values(sub);
-    sub.add_option("--resources", options.resources, "What this machine has to share out: license-x=2,ram=8GiB");
+    sub.add_option("--resources", options.resources, "What this machine has to share out: license-x=2,ram=8GiB")->type_name("LIST");
     sub.add_option("--simulate", options.simulate, "Run `true` in the place of each command; nothing is made or checked (SCALE: of recorded run times)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
+        ->type_name("SCALE");
     add_state(sub);
-    sub.add_option("--out", options.out, "Where results go (default: baton-out beside FILE)");
+    sub.add_option("--out", options.out, "Where results go (default: baton-out beside FILE)")->type_name("DIR");
   }
 };
 
@@ -170,7 +175,7 @@ std::optional<Answer> check_command(std::span<const std::string> words) {
 
 std::string help_of(Parser& parser) {
   const auto chosen = parser.app.get_subcommands();
-  return chosen.empty() ? parser.app.help() : chosen.front()->help();
+  return chosen.empty() ? parser.app.help() : chosen.front()->help("baton");
 }
 
 }  // namespace

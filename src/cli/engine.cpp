@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduling/stop.hpp"
+
 namespace baton::cli {
 namespace {
 
@@ -69,10 +71,8 @@ awaitable<void> Engine::stop() {
 
 awaitable<Result<void>> Engine::cancel(core::RunKey run, bool hard) {
   if (hard) worker_.kill_from_now_on();
-  const auto desired = co_await place_.store().desire(run, core::Desire::cancel);
-  if (!desired) co_return fail(desired.error());
-  co_await wakeups().publish({run});
-  co_return Result<void>{};
+  auto stopped = co_await stop_run(place_.store(), wakeups(), std::move(run));
+  co_return stopped;
 }
 
 void Engine::nudge() {

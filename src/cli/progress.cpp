@@ -83,14 +83,16 @@ void Progress::tell_end(const TaskView& task) {
   }
   if (record.state == core::State::aborted) return;  // the end says how many
   lines_ += name + ": " + terminal_.coloured(Colour::bad, "FAILED") + "\n";
+  bool log_named = record.log.empty();
   for (const auto& error : record.errors) {
+    log_named = log_named || error.way_out.find(record.log) != std::string::npos;
     lines_ += "  " + printable(error.what) + "  [" + error.code + "]\n";
     if (!error.way_out.empty()) lines_ += "  " + printable(error.way_out) + "\n";
   }
   if (record.log.empty()) return;
+  if (!log_named) lines_ += "  its log: " + printable(record.log) + "\n";
   const auto tail = last_lines(record.log);
-  lines_ += tail.empty() ? "  it wrote nothing" : "  the end of its log:\n" + tail + " ";
-  lines_ += " (" + record.log + ")\n";
+  lines_ += tail.empty() ? "  it wrote nothing\n" : "  the end of its log:\n" + tail;
 }
 
 /// So that a person sees that it is not the runner which hangs.
