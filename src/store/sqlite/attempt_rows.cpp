@@ -26,6 +26,23 @@ core::AttemptRecord read(const Database& database, Statement::Rows& rows) {
   return attempt;
 }
 
+core::OwedRecord read_owed(const Database& database, Statement::Rows& rows) {
+  core::OwedRecord record;
+  record.task = static_cast<Index>(rows.number());
+  record.attempt = rows.small_number();
+  record.job = JobId(std::string(rows.text()));
+  const auto owed = rows.text();
+  record.owed = known(database, core::owed_from(owed), owed);
+  record.since = rows.some_instant().value_or(core::Instant{});
+  return record;
+}
+
+// Of an UPDATE by primary key: one row, or none.
+std::optional<core::OwedRecord> read_changed(const Database& database, Statement::Rows rows) {
+  if (!rows.next()) return std::nullopt;
+  return read_owed(database, rows);
+}
+
 }  // namespace
 
 AttemptRows::AttemptRows(Database& database)
@@ -40,16 +57,18 @@ AttemptRows::AttemptRows(Database& database)
              " AND outcome <> 'open' ORDER BY task, attempt"),
       owed_since_(database,
                   "SELECT task, attempt, job_id, owed, \"end\" FROM comp_task_attempts"
-                  " INDEXED BY ix_comp_task_attempts_run_id_changed_in"
                   " WHERE run_id = ? AND changed_in > ? AND outcome <> 'open' ORDER BY task, attempt"),
-      owes_(database, "SELECT 1 FROM comp_task_attempts INDEXED BY ix_comp_task_attempts_owed WHERE run_id = ? AND owed <> 'nothing'"),
+      owes_(database, "SELECT 1 FROM comp_task_attempts WHERE run_id = ? AND owed <> 'nothing' LIMIT 1"),
+#define CHANGED " RETURNING task, attempt, job_id, owed, \"end\""
       owe_release_(database,
-                   "UPDATE comp_task_attempts INDEXED BY ix_comp_task_attempts_job_id SET owed = 'release', changed_in = ?3"
-                   " WHERE job_id = ?2 AND run_id = ?1 AND outcome <> 'open' AND owed = 'nothing'"),
+                   "UPDATE comp_task_attempts SET owed = 'release', changed_in = ?5 WHERE run_id = ?1 AND task = ?2 AND attempt = ?3"
+                   " AND job_id = ?4 AND outcome <> 'open' AND owed = 'nothing'" CHANGED),
       settle_(database,
-              "UPDATE comp_task_attempts INDEXED BY ix_comp_task_attempts_job_id"
-              " SET owed = CASE owed WHEN 'kill' THEN 'release' ELSE 'nothing' END, changed_in = ?3"
-              " WHERE job_id = ?2 AND run_id = ?1 AND outcome <> 'open'"),
+              "UPDATE comp_task_attempts SET owed = CASE owed WHEN 'kill' THEN 'release' ELSE 'nothing' END, changed_in = ?5"
+              " WHERE run_id = ?1 AND task = ?2 AND attempt = ?3"
+              " AND job_id = ?4 AND outcome <> 'open'" CHANGED),
+#undef CHANGED
+      jobs_(database, "SELECT job_id, task, attempt FROM comp_task_attempts WHERE run_id = ?"),
       all_(database, "SELECT " ATTEMPT_COLUMNS " FROM comp_task_attempts WHERE run_id = ? ORDER BY task, attempt"),
       of_node_(database,
                "SELECT " ATTEMPT_COLUMNS " FROM comp_task_attempts WHERE run_id = ?1 AND task IN"
@@ -65,24 +84,30 @@ void AttemptRows::write(RunId run, Fence fence, const core::AttemptRecord& attem
 std::vector<core::OwedRecord> AttemptRows::owed(RunId run, Fence since) {
   auto rows = since == Fence::none() ? owing_.rows(run.value()) : owed_since_.rows(run.value(), since.value());
   std::vector<core::OwedRecord> records;
-  while (rows.next()) {
-    core::OwedRecord record;
-    record.task = static_cast<Index>(rows.number());
-    record.attempt = rows.small_number();
-    record.job = JobId(std::string(rows.text()));
-    const auto owed = rows.text();
-    record.owed = known(database_, core::owed_from(owed), owed);
-    record.since = rows.some_instant().value_or(core::Instant{});
-    records.push_back(std::move(record));
-  }
+  while (rows.next()) records.push_back(read_owed(database_, rows));
   return records;
 }
 
 bool AttemptRows::owes(RunId run) { return owes_.rows(run.value()).next(); }
 
-void AttemptRows::owe_release(RunId run, const JobId& job, Fence fence) { owe_release_.run(run.value(), job.value(), fence.value()); }
+std::optional<core::OwedRecord> AttemptRows::owe_release(RunId run, AttemptKey attempt, const JobId& job, Fence fence) {
+  return read_changed(database_, owe_release_.rows(run.value(), attempt.first, attempt.second, job.value(), fence.value()));
+}
 
-void AttemptRows::settle(RunId run, const JobId& job, Fence fence) { settle_.run(run.value(), job.value(), fence.value()); }
+std::optional<core::OwedRecord> AttemptRows::settle(RunId run, AttemptKey attempt, const JobId& job, Fence fence) {
+  return read_changed(database_, settle_.rows(run.value(), attempt.first, attempt.second, job.value(), fence.value()));
+}
+
+std::vector<std::pair<JobId, AttemptKey>> AttemptRows::jobs(RunId run) {
+  std::vector<std::pair<JobId, AttemptKey>> jobs;
+  auto rows = jobs_.rows(run.value());
+  while (rows.next()) {
+    JobId job(std::string(rows.text()));
+    const auto task = static_cast<Index>(rows.number());
+    jobs.emplace_back(std::move(job), AttemptKey(task, rows.small_number()));
+  }
+  return jobs;
+}
 
 std::vector<core::AttemptRecord> AttemptRows::of_run(RunId run, const std::optional<NodeId>& node) {
   auto rows = node ? of_node_.rows(run.value(), node->value()) : all_.rows(run.value());

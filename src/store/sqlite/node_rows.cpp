@@ -1,3 +1,5 @@
+#include <map>
+
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/values.hpp"
 
@@ -8,19 +10,21 @@ NodeRows::NodeRows(Database& database)
       names_(database, "SELECT node_id FROM comp_tasks WHERE project_id = ?"),
       remove_(database, "DELETE FROM comp_tasks WHERE project_id = ? AND node_id = ?"),
       upsert_(database,
-              "INSERT INTO comp_tasks (project_id, node_id, position, state, run_id) VALUES (?1, ?2, ?3, ?4, ?5)"
-              " ON CONFLICT (project_id, node_id) DO UPDATE SET position = ?3, state = ?4, run_id = ?5"),
+              "INSERT INTO comp_tasks (project_id, node_id, position, snapshot_task_id) VALUES (?1, ?2, ?3, ?4)"
+              " ON CONFLICT (project_id, node_id) DO UPDATE SET position = ?3, snapshot_task_id = ?4"),
       set_position_(database,
-                    "INSERT INTO comp_tasks (project_id, node_id, position, state) VALUES (?1, ?2, ?3, ?4)"
+                    "INSERT INTO comp_tasks (project_id, node_id, position) VALUES (?1, ?2, ?3)"
                     " ON CONFLICT (project_id, node_id) DO UPDATE SET position = ?3"),
-#define OF_TASK                                \
-  " WHERE project_id = ?1 AND node_id =" \
-  " (SELECT node_id FROM comp_run_snapshot_tasks WHERE snapshot_task_id = ?2)"
-      set_state_(database, "UPDATE comp_tasks SET state = ?3" OF_TASK),
-      set_success_(database, "UPDATE comp_tasks SET state = ?3, success = ?4" OF_TASK),
-      set_simulated_(database, "UPDATE comp_tasks SET state = ?3, simulated = ?4" OF_TASK),
+#define OF_TASK " WHERE project_id = ?1 AND node_id = (SELECT node_id FROM comp_run_snapshot_tasks WHERE snapshot_task_id = ?2)"
+      set_success_(database, "UPDATE comp_tasks SET success_in = ?2" OF_TASK),
+      set_simulated_(database, "UPDATE comp_tasks SET simulated_in = ?2" OF_TASK),
 #undef OF_TASK
-      all_(database, "SELECT node_id, state, run_id, success, simulated FROM comp_tasks WHERE project_id = ? ORDER BY position") {}
+      all_(database,
+           "SELECT node.node_id, coalesce(newest.state, 'NOT_STARTED'), newest.run_id, good.success, simulated.success FROM comp_tasks node"
+           " LEFT JOIN comp_run_snapshot_tasks newest ON newest.snapshot_task_id = node.snapshot_task_id"
+           " LEFT JOIN comp_run_snapshot_tasks good ON good.snapshot_task_id = node.success_in"
+           " LEFT JOIN comp_run_snapshot_tasks simulated ON simulated.snapshot_task_id = node.simulated_in"
+           " WHERE node.project_id = ? ORDER BY node.position") {}
 
 void NodeRows::begin_run(const core::RunDefinition& definition, const std::vector<NodeId>& project_nodes) {
   const auto& project = definition.key.project.value();
@@ -29,29 +33,22 @@ void NodeRows::begin_run(const core::RunDefinition& definition, const std::vecto
     auto rows = names_.rows(project);
     while (rows.next()) outdated.emplace(rows.text());
   }
-  std::set<NodeId> in_run;
-  for (const auto& task : definition.tasks) in_run.insert(task.node.id);
+  std::map<NodeId, std::size_t> in_run;
+  for (std::size_t i = 0; i < definition.tasks.size(); ++i) in_run.emplace(definition.tasks[i].node.id, i);
   for (std::size_t i = 0; i < project_nodes.size(); ++i) {
     const auto& node = project_nodes[i];
-    if (in_run.contains(node)) {
-      upsert_.run(project, node.value(), i, core::to_db(core::State::published), definition.id.value());
+    if (const auto found = in_run.find(node); found != in_run.end()) {
+      upsert_.run(project, node.value(), i, task_id(definition.id, found->second));
     } else {
-      set_position_.run(project, node.value(), i, core::to_db(core::State::not_started));
+      set_position_.run(project, node.value(), i);
     }
     outdated.erase(node.value());
   }
   for (const auto& node : outdated) remove_.run(project, node);
 }
 
-void NodeRows::update(const core::RunKey& key, RunId run, const core::TaskRecord& record, const std::string& success, bool simulated) {
-  const auto& project = key.project.value();
-  const auto task = task_id(run, record.task);
-  const auto state = core::to_db(record.state);
-  if (success.empty()) {
-    set_state_.run(project, task, state);
-  } else {
-    (simulated ? set_simulated_ : set_success_).run(project, task, state, success);
-  }
+void NodeRows::succeeded(const core::RunKey& key, RunId run, Index task, bool simulated) {
+  (simulated ? set_simulated_ : set_success_).run(key.project.value(), task_id(run, task));
 }
 
 std::vector<NodeView> NodeRows::of_project(const ProjectId& project) {

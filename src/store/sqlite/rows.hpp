@@ -66,8 +66,10 @@ class TaskRows {
   template <class Take>
   void walk(RunId run, Fence since, Take take);
   Database& database_;
-  Statement insert_, update_, all_, since_, progress_;
+  Statement insert_, update_, since_, progress_;
 };
+
+using AttemptKey = std::pair<Index, std::int32_t>;  ///< task and attempt
 
 class AttemptRows {
  public:
@@ -76,14 +78,15 @@ class AttemptRows {
   /// Of the attempts that have ended; with `since` none: those alone that owe something.
   std::vector<core::OwedRecord> owed(RunId run, Fence since);
   bool owes(RunId run);
-  /// R9: a job of an ended attempt that owed nothing owes its release again.
-  void owe_release(RunId run, const JobId& job, Fence fence);
-  void settle(RunId run, const JobId& job, Fence fence);
+  /// R9: a job of an ended attempt that owed nothing owes its release again. None: nothing has changed.
+  std::optional<core::OwedRecord> owe_release(RunId run, AttemptKey attempt, const JobId& job, Fence fence);
+  std::optional<core::OwedRecord> settle(RunId run, AttemptKey attempt, const JobId& job, Fence fence);
+  std::vector<std::pair<JobId, AttemptKey>> jobs(RunId run);
   std::vector<core::AttemptRecord> of_run(RunId run, const std::optional<NodeId>& node);
 
  private:
   Database& database_;
-  Statement write_, owing_, owed_since_, owes_, owe_release_, settle_, all_, of_node_;
+  Statement write_, owing_, owed_since_, owes_, owe_release_, settle_, jobs_, all_, of_node_;
 };
 
 /// comp_tasks: the view of each project's newest run.
@@ -91,13 +94,13 @@ class NodeRows {
  public:
   explicit NodeRows(Database& database);
   void begin_run(const core::RunDefinition& definition, const std::vector<NodeId>& project_nodes);
-  /// Nothing where the node is no longer in the view.
-  void update(const core::RunKey& key, RunId run, const core::TaskRecord& record, const std::string& success, bool simulated);
+  /// The task has succeeded. Nothing where its node is no longer in the view.
+  void succeeded(const core::RunKey& key, RunId run, Index task, bool simulated);
   std::vector<NodeView> of_project(const ProjectId& project);
 
  private:
   Database& database_;
-  Statement names_, remove_, upsert_, set_position_, set_state_, set_success_, set_simulated_, all_;
+  Statement names_, remove_, upsert_, set_position_, set_success_, set_simulated_, all_;
 };
 
 }  // namespace baton::sqlite

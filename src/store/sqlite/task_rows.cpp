@@ -100,11 +100,9 @@ TaskRows::TaskRows(Database& database)
               " progress = CASE WHEN job_id IS ?6 THEN progress END, job_id = ?6, seen = ?7, failures = ?8, lost = ?9, waiting = ?10,"
               " ready_since = ?11, not_before = ?12, submitted = ?13, start = ?14, \"end\" = ?15, exit_code = ?16, log = ?17,"
               " reused = ?18, reasons = ?19, errors = ?20, success = ?21 WHERE snapshot_task_id = ?1"),
-      all_(database, "SELECT " TASK_COLUMNS " FROM comp_run_snapshot_tasks WHERE snapshot_task_id BETWEEN ? AND ?"
-                     " ORDER BY snapshot_task_id"),
       since_(database,
-             "SELECT " TASK_COLUMNS " FROM comp_run_snapshot_tasks INDEXED BY ix_comp_run_snapshot_tasks_run_id_changed_in"
-             " WHERE run_id = ? AND changed_in > ? ORDER BY snapshot_task_id"),
+             "SELECT " TASK_COLUMNS " FROM comp_run_snapshot_tasks WHERE snapshot_task_id BETWEEN ? AND ? AND changed_in > ?"
+             " ORDER BY snapshot_task_id"),
       progress_(database,
                 "UPDATE comp_run_snapshot_tasks SET progress = ?2 WHERE snapshot_task_id = ?1 AND job_id = ?3"
                 " AND state IN ('PENDING', 'WAITING_FOR_CLUSTER', 'WAITING_FOR_RESOURCES', 'RUNNING')"
@@ -126,13 +124,8 @@ void TaskRows::update(RunId run, Fence fence, const core::TaskRecord& record, co
 
 template <class Take>
 void TaskRows::walk(RunId run, Fence since, Take take) {
-  if (since == Fence::none()) {
-    auto rows = all_.rows(task_id(run, 0), task_id(RunId(run.value() + 1), 0) - 1);
-    while (rows.next()) take(read(database_, rows));
-  } else {
-    auto rows = since_.rows(run.value(), since.value());
-    while (rows.next()) take(read(database_, rows));
-  }
+  auto rows = since_.rows(task_id(run, 0), task_id(RunId(run.value() + 1), 0) - 1, since.value());
+  while (rows.next()) take(read(database_, rows));
 }
 
 std::vector<core::TaskRecord> TaskRows::records(RunId run, Fence since) {

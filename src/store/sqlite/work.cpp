@@ -36,6 +36,7 @@ SqliteStore::Work::Work(Runtime& runtime, const Options& options)
       begin_write_(database_, "BEGIN IMMEDIATE"),
       begin_read_(database_, "BEGIN"),
       commit_(database_, "COMMIT"),
+      version_(database_, "PRAGMA data_version"),
       join_(database_, "INSERT INTO replicas (id, version, seen) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"),
       others_left_(database_, "DELETE FROM replicas WHERE id <> ?"),
       runs_(database_),
@@ -63,14 +64,17 @@ std::invoke_result_t<Body&> SqliteStore::Work::transaction(sqlite::Statement& be
   } catch (const sqlite::Failure& failure) {
     // Of a failure that has rolled back by itself there is nothing left to undo.
     if (sqlite3_get_autocommit(database_.connection()) == 0) sqlite3_exec(database_.connection(), "ROLLBACK", nullptr, nullptr, nullptr);
-    newest_definition_.reset();  // perhaps of a run that was never written, and whose id will be another's
+    forget();  // perhaps of a run that was never written, and whose id will be another's
     return fail(failure.error);
   }
 }
 
 template <class Body>
 std::invoke_result_t<Body&> SqliteStore::Work::write(Body body) {
-  return transaction(begin_write_, std::move(body));
+  return transaction(begin_write_, [&] {
+    forget_if_others_wrote();
+    return body();
+  });
 }
 
 template <class Body>
@@ -87,6 +91,61 @@ Result<Answer> SqliteStore::Work::read_run(const core::RunKey& key, Body body) {
   });
 }
 
+void SqliteStore::Work::forget_if_others_wrote() {
+  auto rows = version_.rows();
+  const auto version = rows.next() ? rows.number() : 0;
+  if (std::exchange(data_version_, version) != version) forget();
+}
+
+void SqliteStore::Work::forget() {
+  newest_definition_.reset();
+  cache_.clear();
+  cached_ids_.clear();
+}
+
+sqlite::CachedRun* SqliteStore::Work::remember(StoredRun run, bool is_new) {
+  constexpr std::size_t runs_max = 64;
+  if (cache_.size() == runs_max) {
+    cache_.clear();
+    cached_ids_.clear();
+  }
+  cached_ids_[run.id] = run.key;
+  const auto key = run.key;
+  return &cache_.insert_or_assign(key, sqlite::CachedRun(std::move(run), is_new)).first->second;
+}
+
+sqlite::CachedRun* SqliteStore::Work::load(const core::RunKey& key) {
+  if (const auto found = cache_.find(key); found != cache_.end()) return &found->second;
+  auto run = runs_.find(key);
+  return run ? remember(std::move(*run), false) : nullptr;
+}
+
+sqlite::CachedRun* SqliteStore::Work::load(RunId id) {
+  if (const auto found = cached_ids_.find(id); found != cached_ids_.end()) return &cache_.at(found->second);
+  auto run = runs_.find(id);
+  return run ? remember(std::move(*run), false) : nullptr;
+}
+
+void SqliteStore::Work::save(const sqlite::CachedRun& cached, const core::RunRow& before) {
+  runs_.update(cached.run.id, before, cached.run.row);
+}
+
+bool SqliteStore::Work::still_open(const StoredRun& run) {
+  const bool certainly = !core::is_final(run.row.record.result) || core::is_pending(run.row);
+  return certainly || core::is_open(run.row, attempts_.owes(run.id));
+}
+
+std::vector<sqlite::AttemptKey> SqliteStore::Work::attempts_of(sqlite::CachedRun& cached, const JobId& job) {
+  if (!cached.jobs_known) {
+    for (const auto& [known, attempt] : attempts_.jobs(cached.run.id)) cached.jobs.emplace(std::hash<JobId>()(known), attempt);
+    cached.jobs_known = true;
+  }
+  std::vector<sqlite::AttemptKey> attempts;
+  const auto [first, last] = cached.jobs.equal_range(std::hash<JobId>()(job));
+  for (auto at = first; at != last; ++at) attempts.push_back(at->second);
+  return attempts;
+}
+
 Result<core::RunKey> SqliteStore::Work::create_run(NewRun run) {
   if (auto bad = core::check_new_run(run.uuid, run.tasks, run.project_nodes)) return fail(std::move(*bad));
   return write([&]() -> Result<core::RunKey> {
@@ -101,6 +160,9 @@ Result<core::RunKey> SqliteStore::Work::create_run(NewRun run) {
                      .simulated = run.simulated};
     stored.row.record.created = now();
     runs_.insert(stored);
+    for (auto& [key, other] : cache_) {
+      if (key.project == run.project) other.run.newest = false;
+    }
     auto definition = std::make_shared<core::RunDefinition>(core::RunDefinition{.id = stored.id,
                                                                                 .uuid = stored.uuid,
                                                                                 .key = stored.key,
@@ -109,97 +171,127 @@ Result<core::RunKey> SqliteStore::Work::create_run(NewRun run) {
                                                                                 .simulated = stored.simulated,
                                                                                 .tasks = std::move(run.tasks)});
     definitions_.insert(*definition);
+    auto* cached = remember(std::move(stored), true);
     for (Index i = 0; i < definition->tasks.size(); ++i) {
       const auto& task = definition->tasks[i];
-      tasks_.insert(stored.id, task, {.task = i, .state_since = stored.row.record.created, .reasons = task.reasons});
+      core::TaskRecord record{.task = i, .state_since = cached->run.row.record.created, .reasons = task.reasons};
+      tasks_.insert(definition->id, task, record);
+      cached->tasks.wrote(i, Fence(0), std::move(record));
     }
     nodes_.begin_run(*definition, run.project_nodes);
     newest_definition_ = std::move(definition);
-    return stored.key;
+    return newest_definition_->key;
   });
 }
 
 Result<Woken> SqliteStore::Work::wake(const core::RunKey& key, const std::vector<JobId>& jobs) {
   return write([&]() -> Result<Woken> {
-    auto run = runs_.find(key);
-    if (!run) return fail(core::run_not_found(key));
-    const auto before = run->row;
-    // Written by no pass: it counts as written by the newest one, so that every later ticket brings it.
-    for (const auto& job : jobs) attempts_.owe_release(run->id, job, run->row.fence);
-    reopen(*run);
+    auto* cached = load(key);
+    if (cached == nullptr) return fail(core::run_not_found(key));
+    auto& run = cached->run;
+    const auto before = run.row;
+    for (const auto& job : jobs) {
+      for (const auto attempt : attempts_of(*cached, job)) {
+        // Written by no pass: it counts as written by the newest one, so that every later ticket brings it.
+        auto owed = attempts_.owe_release(run.id, attempt, job, run.row.fence);
+        if (owed) cached->owed.wrote(attempt, run.row.fence, std::move(*owed));
+      }
+    }
+    run.row.open = still_open(run);
     Woken woken;
-    if (run->row.open) woken.publish = core::wake(run->row, now());
-    runs_.update(run->id, before, run->row);
+    if (run.row.open) woken.publish = core::wake(run.row, now());
+    save(*cached, before);
     return woken;
   });
 }
 
 Result<Woken> SqliteStore::Work::desire(const core::RunKey& key, core::Desire desire) {
   return write([&]() -> Result<Woken> {
-    auto run = runs_.find(key);
-    if (!run) return fail(core::run_not_found(key));
-    const auto before = run->row;
-    const bool publish = core::desire(run->row, desire, now());
-    runs_.update(run->id, before, run->row);
+    auto* cached = load(key);
+    if (cached == nullptr) return fail(core::run_not_found(key));
+    const auto before = cached->run.row;
+    const bool publish = core::desire(cached->run.row, desire, now());
+    save(*cached, before);
     return Woken{publish};
   });
 }
 
 Result<core::Ticket> SqliteStore::Work::begin_pass(const BeginPass& pass) {
   return write([&]() -> Result<core::Ticket> {
-    auto run = runs_.find(pass.run);
-    if (!run) return fail(core::run_not_found(pass.run));
-    const auto before = run->row;
+    auto* cached = load(pass.run);
+    if (cached == nullptr) return fail(core::run_not_found(pass.run));
+    auto& run = cached->run;
+    const auto before = run.row;
     const auto time = now();
-    const auto begun = core::begin_pass(run->row, pass.replica, pass.excused, time);
-    runs_.update(run->id, before, run->row);
-    if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run->row, time));
-    core::Ticket ticket{.run = run->id, .fence = run->row.fence, .mark = run->row.scheduled, .now = time, .record = run->row.record};
-    if (pass.known == Fence::none()) ticket.definition = definition_of(*run);
-    ticket.tasks = tasks_.records(run->id, pass.known);
-    ticket.owed = attempts_.owed(run->id, pass.known);
+    const auto begun = core::begin_pass(run.row, pass.replica, pass.excused, time);
+    save(*cached, before);
+    if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run.row, time));
+    core::Ticket ticket{.run = run.id, .fence = run.row.fence, .mark = run.row.scheduled, .now = time, .record = run.row.record};
+    const bool all = pass.known == Fence::none();
+    if (all) ticket.definition = definition_of(run);
+    ticket.tasks = cached->tasks.knows_since(pass.known) ? cached->tasks.since(pass.known) : tasks_.records(run.id, pass.known);
+    ticket.owed = !all && cached->owed.knows_since(pass.known) ? cached->owed.since(pass.known) : attempts_.owed(run.id, pass.known);
     return ticket;
   });
 }
 
 Result<Committed> SqliteStore::Work::commit(const core::Ticket& ticket, const core::Decision& decision) {
   return write([&]() -> Result<Committed> {
-    auto run = runs_.find(ticket.run);
-    if (!run) return fail(core::run_fenced({}, false));
-    if (!core::is_newest(run->row, ticket.fence)) return fail(core::run_fenced(run->key, core::is_pending(run->row)));
-    const auto before = run->row;
-    for (const auto& record : decision.tasks) write_task(*run, ticket.fence, record);
-    for (const auto& attempt : decision.attempts) attempts_.write(run->id, ticket.fence, attempt);
+    auto* cached = load(ticket.run);
+    if (cached == nullptr) return fail(core::run_fenced({}, false));
+    auto& row = cached->run.row;
+    if (!core::is_newest(row, ticket.fence)) return fail(core::run_fenced(cached->run.key, core::is_pending(row)));
+    const auto before = row;
+    for (const auto& record : decision.tasks) write_task(*cached, ticket.fence, record);
+    for (const auto& attempt : decision.attempts) write_attempt(*cached, ticket.fence, attempt);
 
-    run->row.record.result = decision.result;
-    run->row.record.started = decision.started;
-    run->row.record.ended = decision.ended;
-    const bool woken = core::commit(run->row, ticket.mark, now());
-    run->row.wake_at = decision.wake_at;
+    row.record.result = decision.result;
+    row.record.started = decision.started;
+    row.record.ended = decision.ended;
+    const bool woken = core::commit(row, ticket.mark, now());
+    row.wake_at = decision.wake_at;
     if (core::may_settle(woken)) {
-      for (const auto& job : decision.settle) attempts_.settle(run->id, job, ticket.fence);
+      for (const auto& job : decision.settle) settle(*cached, ticket.fence, job);
     }
-    reopen(*run);
-    runs_.update(run->id, before, run->row);
-    return Committed{.woken = woken, .open = run->row.open};
+    row.open = still_open(cached->run);
+    save(*cached, before);
+    return Committed{.woken = woken, .open = row.open};
   });
 }
 
-void SqliteStore::Work::write_task(const StoredRun& run, Fence fence, const core::TaskRecord& record) {
-  const auto success = record.success ? store::to_json(*record.success) : std::string();
-  tasks_.update(run.id, fence, record, success);
-  if (run.newest) nodes_.update(run.key, run.id, record, success, record.success && record.success->simulated);  // R3
+void SqliteStore::Work::write_task(sqlite::CachedRun& cached, Fence fence, const core::TaskRecord& record) {
+  const auto& run = cached.run;
+  tasks_.update(run.id, fence, record, record.success ? store::to_json(*record.success) : std::string());
+  if (record.success && run.newest) nodes_.succeeded(run.key, run.id, record.task, record.success->simulated);  // R3
+  cached.tasks.wrote(record.task, fence, record);
 }
 
-void SqliteStore::Work::reopen(StoredRun& run) {
-  const bool certainly = !core::is_final(run.row.record.result) || core::is_pending(run.row);
-  run.row.open = certainly || core::is_open(run.row, attempts_.owes(run.id));
+void SqliteStore::Work::write_attempt(sqlite::CachedRun& cached, Fence fence, const core::AttemptRecord& attempt) {
+  const sqlite::AttemptKey key(attempt.task, attempt.attempt);
+  attempts_.write(cached.run.id, fence, attempt);
+  if (cached.jobs_known && !std::ranges::count(attempts_of(cached, attempt.job), key)) {
+    cached.jobs.emplace(std::hash<JobId>()(attempt.job), key);
+  }
+  if (attempt.outcome == core::Outcome::open) return;
+  cached.owed.wrote(key, fence,
+                    {.task = attempt.task,
+                     .attempt = attempt.attempt,
+                     .job = attempt.job,
+                     .owed = attempt.owed,
+                     .since = attempt.ended.value_or(core::Instant{})});
+}
+
+void SqliteStore::Work::settle(sqlite::CachedRun& cached, Fence fence, const JobId& job) {
+  for (const auto attempt : attempts_of(cached, job)) {
+    auto settled = attempts_.settle(cached.run.id, attempt, job, fence);
+    if (settled) cached.owed.wrote(attempt, fence, std::move(*settled));
+  }
 }
 
 Result<void> SqliteStore::Work::write_progress(const std::vector<ProgressWrite>& writes) {
   return write([&]() -> Result<void> {
     for (const auto& progress : writes) {
-      if (const auto run = runs_.find(progress.run)) tasks_.write_progress(run->id, progress);
+      if (const auto* cached = load(progress.run)) tasks_.write_progress(cached->run.id, progress);
     }
     return {};
   });
@@ -207,12 +299,13 @@ Result<void> SqliteStore::Work::write_progress(const std::vector<ProgressWrite>&
 
 Result<std::vector<core::RunKey>> SqliteStore::Work::mark_open_runs(std::size_t max, const std::function<bool(core::RunRow&)>& mark) {
   std::vector<core::RunKey> marked;
-  for (auto& run : runs_.open_ones()) {
+  for (const auto& open : runs_.open_ones()) {
     if (marked.size() == max) break;
-    const auto before = run.row;
-    if (!mark(run.row)) continue;
-    runs_.update(run.id, before, run.row);
-    marked.push_back(run.key);
+    auto* cached = load(open.key);
+    const auto before = cached->run.row;
+    if (!mark(cached->run.row)) continue;
+    save(*cached, before);
+    marked.push_back(open.key);
   }
   return marked;
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 
+#include "store/sqlite/cache.hpp"
 #include "store/sqlite/rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -43,8 +45,18 @@ class SqliteStore::Work {
   std::invoke_result_t<Body&> transaction(sqlite::Statement& begin, Body body);
 
   core::Instant now();
-  void reopen(sqlite::StoredRun& run);
-  void write_task(const sqlite::StoredRun& run, Fence fence, const core::TaskRecord& record);
+  /// Null: there is none. What it points to is changed in place, then saved; a failure forgets it all.
+  sqlite::CachedRun* load(const core::RunKey& key);
+  sqlite::CachedRun* load(RunId id);
+  sqlite::CachedRun* remember(sqlite::StoredRun run, bool is_new);
+  void forget_if_others_wrote();
+  void forget();
+  void save(const sqlite::CachedRun& cached, const core::RunRow& before);
+  [[nodiscard]] bool still_open(const sqlite::StoredRun& run);
+  std::vector<sqlite::AttemptKey> attempts_of(sqlite::CachedRun& cached, const JobId& job);
+  void write_task(sqlite::CachedRun& cached, Fence fence, const core::TaskRecord& record);
+  void write_attempt(sqlite::CachedRun& cached, Fence fence, const core::AttemptRecord& attempt);
+  void settle(sqlite::CachedRun& cached, Fence fence, const JobId& job);
   std::shared_ptr<const core::RunDefinition> definition_of(const sqlite::StoredRun& run);
   Result<std::vector<core::RunKey>> mark_open_runs(std::size_t max, const std::function<bool(core::RunRow&)>& mark);
 
@@ -52,8 +64,11 @@ class SqliteStore::Work {
   core::Instant last_now_{};
   std::set<ReplicaId> living_;
   std::shared_ptr<const core::RunDefinition> newest_definition_;  // of the run that was made or read last: never changes
+  std::map<core::RunKey, sqlite::CachedRun> cache_;
+  std::map<RunId, core::RunKey> cached_ids_;
+  std::int64_t data_version_ = 0;
   sqlite::Database database_;
-  sqlite::Statement begin_write_, begin_read_, commit_, join_, others_left_;
+  sqlite::Statement begin_write_, begin_read_, commit_, version_, join_, others_left_;
   sqlite::RunRows runs_;
   sqlite::DefinitionRows definitions_;
   sqlite::TaskRows tasks_;

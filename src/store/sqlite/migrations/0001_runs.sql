@@ -1,5 +1,6 @@
 -- The runs of an embedded Baton, by the names that the PostgreSQL schema uses. All times are whole microseconds since 1970, UTC; truths
--- are 0 and 1; lists and records are JSON (store/codec); states are spelled as the reference's `statetype`.
+-- are 0 and 1; lists and records are JSON (store/codec); states are spelled as the reference's `statetype`. Indexes are few: a pass pays
+-- for each, and the one process that writes remembers what it wrote (cache.hpp).
 
 CREATE TABLE comp_runs (
   run_id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice, not even after a delete
@@ -73,7 +74,6 @@ CREATE TABLE comp_run_snapshot_tasks (
   errors TEXT,
   success TEXT
 );
-CREATE INDEX ix_comp_run_snapshot_tasks_run_id_changed_in ON comp_run_snapshot_tasks (run_id, changed_in);
 
 CREATE TABLE comp_task_attempts (
   run_id INTEGER NOT NULL REFERENCES comp_runs (run_id) ON DELETE CASCADE,
@@ -92,21 +92,17 @@ CREATE TABLE comp_task_attempts (
   errors TEXT,
   PRIMARY KEY (run_id, task, attempt)
 ) WITHOUT ROWID;
-CREATE INDEX ix_comp_task_attempts_run_id_changed_in ON comp_task_attempts (run_id, changed_in) WHERE outcome <> 'open';
-CREATE INDEX ix_comp_task_attempts_owed ON comp_task_attempts (run_id) WHERE owed <> 'nothing';
--- A push names a job; only of ended attempts the store has to know more.
-CREATE INDEX ix_comp_task_attempts_job_id ON comp_task_attempts (job_id) WHERE outcome <> 'open';
 
--- The view of each project's newest run, and the last success of each of its nodes.
+-- The view of each project's newest run: it points to rows of runs, and has nothing of its own that a pass would have to write twice.
+-- Whoever removes a run keeps the rows that are pointed to.
 CREATE TABLE comp_tasks (
   task_id INTEGER PRIMARY KEY,
   project_id TEXT NOT NULL,
   node_id TEXT NOT NULL,
   position INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  run_id INTEGER,
-  success TEXT,
-  simulated TEXT,
+  snapshot_task_id INTEGER,  -- in the newest run that had the node: its state
+  success_in INTEGER,        -- in the run of its last success
+  simulated_in INTEGER,      -- in the run of its last simulated success
   CONSTRAINT uq_comp_tasks_project_id_node_id UNIQUE (project_id, node_id)
 );
 
