@@ -69,8 +69,10 @@ class Machine {
   /// After the replay. The driver makes sure that nothing of these runs any more, then says `buried`.
   [[nodiscard]] std::vector<Claim> open_claims(const std::string& boot) const;
   void buried(Serial serial);
-  /// Everything that the journal has to hold, to be written in place of it. What ended more than `claims_kept_us` ago is left out.
-  static constexpr std::int64_t claims_kept_us = 7ll * 24 * 3600 * 1'000'000;  // R15: claims outlive their run by 7 days
+  /// Everything that the journal has to hold, to be written in place of it. Left out is what is too old to be sent again: a released job
+  /// after 7 days (R15); one that nobody ever asked for again, as its state was removed, after 90.
+  static constexpr std::int64_t released_kept_us = 7ll * 24 * 3600 * 1'000'000;
+  static constexpr std::int64_t unreleased_kept_us = 90ll * 24 * 3600 * 1'000'000;
   [[nodiscard]] std::vector<Record> snapshot(const std::string& boot, Moment now);
 
   // ---- what connections say ---------------------------------------------------------------------------------------------------

@@ -65,8 +65,8 @@ void Machine::buried(Serial serial) {
 }
 
 std::vector<Record> Machine::snapshot(const std::string& boot, Moment now) {
-  const auto oldest = now.wall_us - claims_kept_us;
-  std::erase_if(gone_, [oldest](const auto& entry) { return entry.second < oldest; });
+  const auto oldest = now.wall_us - unreleased_kept_us;
+  std::erase_if(gone_, [&](const auto& entry) { return entry.second < now.wall_us - released_kept_us; });
   std::vector<Serial> forgotten;
   for (const auto& [serial, job] : jobs_) {
     if (gone_.contains(hash_of(job.spec.id))) {

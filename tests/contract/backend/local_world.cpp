@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 namespace baton::test {
@@ -96,7 +97,9 @@ core::Step& step_of(core::Job& job) { return const_cast<core::Step&>(*job.step);
 
 std::string text_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {(std::istreambuf_iterator<char>(file)), {}};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
 }
 
 bool eventually(const std::function<bool()>& fact) {

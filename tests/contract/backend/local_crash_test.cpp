@@ -1,0 +1,311 @@
+// What is left of local jobs when Baton, its keeper, or both are killed.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "backend/local/journal.hpp"
+#include "backend/local/processes.hpp"
+#include "local_world.hpp"
+
+namespace baton::test {
+namespace {
+
+using core::Seen;
+
+std::int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+class LocalCrash : public testing::Test {
+ protected:
+  LocalWorld world_{2};
+  std::unique_ptr<Backend> backend_ = world_.connect();
+
+  void submit(const core::Job& job) { ASSERT_TRUE(wait(world_, backend_->submit({job})).has_value()); }
+  /// As a Baton that is killed and run again: a new client that knows nothing.
+  void restart_baton() {
+    backend_.reset();
+    backend_ = world_.connect();
+  }
+  /// A job that writes its pid, and ends when `go` is there.
+  core::Job held(const std::string& node, std::int32_t attempt = 1) {
+    return world_.shell(node, "echo $$ > '" + world_.path("pid") + "'; while [ ! -e '" + world_.path("go") + "' ]; do sleep 0.01; done", attempt);
+  }
+  void let_go() { std::ofstream(world_.path("go")) << "go"; }
+  pid_t pid_of_job() {
+    EXPECT_TRUE(eventually([this] { return text_of(world_.path("pid")).ends_with('\n'); }));
+    return std::atoi(text_of(world_.path("pid")).c_str());
+  }
+};
+
+TEST_F(LocalCrash, a_running_job_is_followed_to_its_end_by_the_next_baton) {
+  const auto job = held("step");
+  submit(job);
+  until(world_, *backend_, job, Seen::running);
+
+  restart_baton();
+  EXPECT_EQ(until(world_, *backend_, job, Seen::running).seen, Seen::running);
+  let_go();
+
+  EXPECT_EQ(until(world_, *backend_, job, ended).seen, Seen::done);
+  EXPECT_EQ(world_.beginnings(job), 1);
+}
+
+TEST_F(LocalCrash, a_job_that_ended_while_no_baton_was_there_is_collected_with_its_outputs) {
+  auto job = world_.shell("step", "while [ ! -e '" + world_.path("go") + "' ]; do sleep 0.01; done; echo text > \"${outputs.f}\"");
+  step_of(job).outputs = {{.port = "f", .kind = core::OutputKind::file, .name = "f.txt"}};
+  submit(job);
+  until(world_, *backend_, job, Seen::running);
+
+  backend_.reset();
+  let_go();
+  ASSERT_TRUE(eventually([&] { return world_.keeper() == 0; }));  // the last job has ended, and nobody is connected
+  backend_ = world_.connect();
+
+  EXPECT_EQ(until(world_, *backend_, job, ended).seen, Seen::done);
+  EXPECT_EQ(text_of(world_.out() + "/step/f.txt"), "text\n");
+  EXPECT_EQ(world_.beginnings(job), 1);
+}
+
+TEST_F(LocalCrash, a_queued_job_does_not_begin_for_a_baton_that_is_gone) {
+  const auto first = held("first");
+  const auto second = held("second");
+  const auto third = world_.shell("third", "true");
+  ASSERT_TRUE(wait(world_, backend_->submit({first, second, third})).has_value());
+  until(world_, *backend_, second, Seen::running);
+
+  backend_.reset();
+  let_go();
+  ASSERT_TRUE(eventually([&] { return world_.keeper() == 0; }));
+  backend_ = world_.connect();
+
+  EXPECT_EQ(until(world_, *backend_, third, Seen::unknown).seen, Seen::unknown);
+  EXPECT_EQ(world_.beginnings(third), 0);
+  submit(third);
+  EXPECT_EQ(until(world_, *backend_, third, ended).seen, Seen::done);
+  EXPECT_EQ(world_.beginnings(third), 1);
+}
+
+TEST_F(LocalCrash, what_ran_under_a_killed_keeper_is_ended_and_dead) {
+  const auto job = held("step");
+  submit(job);
+  until(world_, *backend_, job, Seen::running);
+  const auto pid = pid_of_job();
+
+  world_.kill_keeper();
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::dead).seen, Seen::dead);
+  EXPECT_TRUE(eventually([&] { return !is_alive(pid); }));
+  submit(job);
+  EXPECT_EQ(look(world_, *backend_, job).seen, Seen::dead);
+  EXPECT_EQ(world_.beginnings(job), 1);
+}
+
+TEST_F(LocalCrash, what_ran_is_ended_and_dead_when_both_were_killed) {
+  const auto job = held("step");
+  submit(job);
+  until(world_, *backend_, job, Seen::running);
+  const auto pid = pid_of_job();
+
+  backend_.reset();
+  world_.kill_keeper();
+  EXPECT_TRUE(is_alive(pid));
+  backend_ = world_.connect();
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::dead).seen, Seen::dead);
+  EXPECT_TRUE(eventually([&] { return !is_alive(pid); }));
+}
+
+TEST_F(LocalCrash, what_left_its_group_dies_with_a_lost_job) {
+  const auto job = world_.shell("step", "setsid sh -c 'echo $$ > \"" + world_.path("pid") + "\"; sleep 600' & wait");
+  submit(job);
+  const auto pid = pid_of_job();
+  ASSERT_TRUE(is_alive(pid));
+
+  world_.kill_keeper();
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::dead).seen, Seen::dead);
+  EXPECT_TRUE(eventually([&] { return !is_alive(pid); }));
+}
+
+TEST_F(LocalCrash, a_queued_job_begins_under_the_next_keeper) {
+  world_.options.slots = 1;
+  restart_baton();
+  const auto first = held("first");
+  const auto second = world_.shell("second", "true");
+  ASSERT_TRUE(wait(world_, backend_->submit({first, second})).has_value());
+  until(world_, *backend_, first, Seen::running);
+
+  world_.kill_keeper();
+
+  EXPECT_EQ(until(world_, *backend_, first, Seen::dead).seen, Seen::dead);
+  EXPECT_EQ(until(world_, *backend_, second, ended).seen, Seen::done);
+  EXPECT_EQ(world_.beginnings(second), 1);
+}
+
+TEST_F(LocalCrash, what_had_ended_before_a_keeper_was_killed_is_done) {
+  const auto job = world_.shell("step", "true");
+  submit(job);
+  until(world_, *backend_, job, ended);
+
+  backend_.reset();
+  world_.kill_keeper();
+  backend_ = world_.connect();
+
+  EXPECT_EQ(until(world_, *backend_, job, ended).seen, Seen::done);
+}
+
+TEST_F(LocalCrash, a_bar_outlives_its_keeper) {
+  const auto job = world_.shell("step", "true");
+  ASSERT_TRUE(wait(world_, backend_->bar(job.run, {job.id})).has_value());
+  until(world_, *backend_, job, Seen::barred);
+
+  backend_.reset();
+  world_.kill_keeper();
+  backend_ = world_.connect();
+  submit(job);
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::barred).seen, Seen::barred);
+  EXPECT_EQ(world_.beginnings(job), 0);
+}
+
+TEST_F(LocalCrash, a_released_job_is_not_begun_under_the_next_keeper) {
+  const auto job = world_.shell("step", "true");
+  submit(job);
+  until(world_, *backend_, job, ended);
+  ASSERT_TRUE(wait(world_, backend_->release(job.run, {job.id})).has_value());
+  until(world_, *backend_, job, Seen::unknown);
+
+  backend_.reset();
+  world_.kill_keeper();
+  backend_ = world_.connect();
+  EXPECT_EQ(look(world_, *backend_, job).seen, Seen::unknown);
+  submit(job);
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::barred).seen, Seen::barred);
+  EXPECT_EQ(world_.beginnings(job), 1);
+}
+
+TEST_F(LocalCrash, a_begin_of_another_boot_is_dead) {
+  const auto job = world_.shell("step", "true");
+  backend_.reset();
+  {
+    std::ofstream journal(world_.state() + "/jobs.log");
+    journal << local::line_of(local::BootRecord{"11111111-1111-1111-1111-111111111111"})
+            << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""}) << local::line_of(local::PidRecord{1, ::getpid(), 1, 1});
+  }
+  backend_ = world_.connect();  // that number is ours now: nothing may be killed by it
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::dead).seen, Seen::dead);
+  EXPECT_EQ(world_.beginnings(job), 0);
+}
+
+TEST_F(LocalCrash, a_stranger_with_the_number_of_a_lost_job_lives) {
+  const auto job = world_.shell("step", "true");
+  backend_.reset();
+  const auto stranger = ::fork();
+  if (stranger == 0) {
+    ::setpgid(0, 0);
+    ::pause();
+    ::_exit(0);
+  }
+  {
+    std::ofstream journal(world_.state() + "/jobs.log");
+    journal << local::line_of(local::BootRecord{local::boot_id()}) << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""})
+            << local::line_of(local::PidRecord{1, stranger, 12, 1});
+  }
+  backend_ = world_.connect();
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::dead).seen, Seen::dead);
+  EXPECT_TRUE(is_alive(stranger));
+  ::kill(stranger, SIGKILL);
+}
+
+TEST_F(LocalCrash, a_claim_without_a_process_is_dead_not_begun_again) {
+  const auto job = world_.shell("step", "true");
+  backend_.reset();
+  {
+    std::ofstream journal(world_.state() + "/jobs.log");
+    journal << local::line_of(local::BootRecord{local::boot_id()}) << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""});
+  }
+  backend_ = world_.connect();
+  submit(job);
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::dead).seen, Seen::dead);
+  EXPECT_EQ(world_.beginnings(job), 0);
+}
+
+TEST_F(LocalCrash, a_torn_line_at_the_end_of_the_journal_costs_only_itself) {
+  const auto first = world_.shell("first", "true");
+  const auto second = world_.shell("second", "true");
+  submit(first);
+  until(world_, *backend_, first, ended);
+  backend_.reset();
+  world_.kill_keeper();
+  {
+    const auto path = world_.state() + "/jobs.log";
+    const auto whole = local::read_journal(text_of(path)).bytes;
+    std::fstream journal(path, std::ios::in | std::ios::out | std::ios::binary);
+    journal.seekp(static_cast<std::streamoff>(whole));
+    journal << local::line_of(local::BeginRecord{9, now_us(), second.id.value(), ""}).substr(0, 40);
+  }
+  backend_ = world_.connect();
+
+  EXPECT_EQ(until(world_, *backend_, first, ended).seen, Seen::done);
+  submit(second);
+  EXPECT_EQ(until(world_, *backend_, second, ended).seen, Seen::done);
+}
+
+TEST_F(LocalCrash, outputs_that_were_published_and_not_committed_are_collected_again) {
+  auto job = world_.shell("step", "echo text > \"${outputs.f}\"; echo '{\"n\": 3}' > \"$BATON_OUTPUTS\"; touch rubbish");
+  step_of(job).outputs = {{.port = "f", .kind = core::OutputKind::file, .name = "f.txt"}, {.port = "n", .kind = core::OutputKind::integer}};
+  submit(job);
+  const auto first = until(world_, *backend_, job, ended);
+  ASSERT_EQ(first.seen, Seen::done);
+
+  restart_baton();
+
+  const auto again = until(world_, *backend_, job, ended);
+  ASSERT_EQ(again.seen, Seen::done);
+  EXPECT_EQ(again.end->products, first.end->products);
+  EXPECT_EQ(text_of(world_.out() + "/step/f.txt"), "text\n");
+}
+
+TEST_F(LocalCrash, a_keeper_that_is_told_to_end_takes_its_jobs_with_it) {
+  const auto job = held("step");
+  submit(job);
+  const auto pid = pid_of_job();
+
+  ::kill(world_.keeper(), SIGTERM);
+
+  EXPECT_EQ(until(world_, *backend_, job, Seen::dead).seen, Seen::dead);
+  EXPECT_FALSE(is_alive(pid));
+}
+
+TEST_F(LocalCrash, the_keeper_goes_when_nothing_runs_and_nobody_is_connected) {
+  const auto job = world_.shell("step", "true");
+  submit(job);
+  until(world_, *backend_, job, ended);
+  ASSERT_NE(world_.keeper(), 0);
+
+  backend_.reset();
+
+  EXPECT_TRUE(eventually([&] { return world_.keeper() == 0; }));
+  EXPECT_NE(::access((world_.state() + "/keeper.sock").c_str(), F_OK), 0);
+}
+
+TEST(LocalLongPath, a_state_directory_of_any_length_has_a_keeper) {
+  LocalWorld world(1, std::string(90, 'a') + "/" + std::string(90, 'b'));
+  auto backend = world.connect();
+  const auto job = world.shell("step", "true");
+  EXPECT_EQ(world.run_to_end(*backend, job).seen, Seen::done);
+
+  auto other = world.connect();  // by the socket's path, where the first had its line from the start
+
+  EXPECT_EQ(until(world, *other, job, ended).seen, Seen::done);
+}
+
+}  // namespace
+}  // namespace baton::test
