@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/key.hpp"
+#include "core/mutants.hpp"
 #include "core/transition.hpp"
 
 namespace baton::core {
@@ -146,14 +147,18 @@ class Pass {
   void apply(Transition step, Index i, const Observation* observation) {
     switch (step) {
       case Transition::wait: return heard(i, State::started == at(i).state ? Waiting::nothing : Waiting::backend);
-      case Transition::wait_for_result: return heard(i, Waiting::result);
+      case Transition::wait_for_result:
+        if (mutant(Mutant::success_before_outputs)) return succeed_without_outputs(i);
+        return heard(i, Waiting::result);
       case Transition::ask_again: return doubt(i, observation && observation->elsewhere ? Waiting::elsewhere : at(i).waiting);
       case Transition::wait_for_proof: return doubt(i, Waiting::proof);
       case Transition::queue: return queued(i, State::pending, Waiting::backend);
       case Transition::lack: return queued(i, State::waiting_for_resources, Waiting::resources);
       case Transition::start: return started(i, observation);
       case Transition::submit: return send_again(i);
-      case Transition::bar: return bar(i);
+      case Transition::bar:
+        if (mutant(Mutant::no_bar)) return desired_of(i) == Desired::run ? lose(i, true) : abort(i, observation);
+        return bar(i);
       case Transition::cancel: return cancel(i);
       case Transition::succeed: return succeed(i, *observation);
       case Transition::fail: return failed(i, *observation);
@@ -232,6 +237,10 @@ class Pass {
     success->log = end.log;
     success->simulated = run_.definition().simulated;
     finish_with(i, std::move(success));
+  }
+  void succeed_without_outputs(Index i) {  // a mutant
+    end_attempt(i, Outcome::succeeded, nullptr, Owed::release);
+    finish_with(i, std::make_shared<Success>());
   }
   void finish_with(Index i, std::shared_ptr<const Success> success) {
     auto& record = change(i);
@@ -507,6 +516,7 @@ class Pass {
     out_.ended = !ended ? std::nullopt : before.ended ? before.ended : std::optional(now_);
     if (out_.acts()) ask_again(now_);
     if (!ended) wake_for_deadlines();
+    if (mutant(Mutant::no_next_event)) out_.wake_at.reset();
   }
   void wake_for_deadlines() {
     for (const auto& [when, i] : run_.deadlines()) {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "core/mutants.hpp"
+
 namespace baton {
 namespace {
 
@@ -73,6 +75,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   }
   const auto wake_at = decision.wake_at;
   const auto settles_in = time_to_settle(decision, ticket->now);
+  if (core::mutant(core::Mutant::early_release)) co_await release(run, decision.release);
   const auto committed = co_await store_.commit(*ticket, decision);
   if (!committed) {
     ++known.excused;
@@ -131,10 +134,13 @@ awaitable<void> Pass::act(core::RunKey run, core::Decision decision) {
     const auto cancelled = co_await backend_.cancel(run, std::move(decision.cancel));
     static_cast<void>(cancelled);
   }
-  if (!decision.release.empty()) {
-    const auto released = co_await backend_.release(run, std::move(decision.release));
-    static_cast<void>(released);
-  }
+  co_await release(run, std::move(decision.release));
+}
+
+awaitable<void> Pass::release(core::RunKey run, std::vector<JobId> jobs) {
+  if (jobs.empty()) co_return;
+  const auto released = co_await backend_.release(std::move(run), std::move(jobs));
+  static_cast<void>(released);
 }
 
 }  // namespace baton

@@ -58,6 +58,7 @@ class Pass {
   [[nodiscard]] core::Policy policy_for(const KnownRun& known, const core::Ticket& ticket) const;
   awaitable<bool> still_ours(std::optional<Lease>& lease);
   awaitable<void> act(core::RunKey run, core::Decision decision);
+  awaitable<void> release(core::RunKey run, std::vector<JobId> jobs);
 
   Runtime& runtime_;
   Store& store_;

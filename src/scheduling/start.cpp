@@ -7,6 +7,7 @@
 
 #include "core/dag.hpp"
 #include "core/key.hpp"
+#include "scheduling/stop.hpp"
 
 namespace baton {
 namespace {
@@ -252,9 +253,8 @@ std::optional<Error> cannot_run_here(const core::Project& project, const core::P
 
 /// An unfinished run of another request is stopped, with proof, before a new one begins.
 awaitable<Result<void>> stop_and_wait(Runtime& runtime, Store& store, Wakeups& wakeups, core::RunKey run) {
-  const auto asked = co_await store.desire(run, core::Desire::cancel);
+  const auto asked = co_await stop_run(store, wakeups, run);
   if (!asked) co_return fail(asked.error());
-  co_await wakeups.publish({run});
   for (;;) {
     const auto view = co_await store.run(run);
     if (!view) co_return fail(view.error());

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/mutants.hpp"
 #include "scheduling/names.hpp"
 
 namespace baton {
@@ -56,6 +57,7 @@ awaitable<void> Worker::visit(Delivery delivery) {
   while (visiting_.contains(run)) co_await visited_->wait();
   visiting_.insert(run);
   auto lease = co_await take_lock(run);
+  if (core::mutant(core::Mutant::early_ack)) co_await queue_.ack(delivery);
   auto result = co_await passes(run, lease);
   if (result.woken) co_await wakeups_.publish({run});
   if (lease) co_await lock_.release(*lease);
@@ -85,6 +87,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   PassResult result;
   for (std::int32_t i = 0; i < options_.again_max; ++i) {
     result = co_await pass.make(run, known, lease);
+    if (core::mutant(core::Mutant::woken_ignored)) result.woken = false;
     if (result.end == PassEnd::committed) options_.changed(run);
     if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) options_.over(run);
     if (result.look_again) wakeups_.wake_after(run, *result.look_again);

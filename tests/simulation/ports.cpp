@@ -111,7 +111,10 @@ awaitable<Result<Woken>> SimulatedStore::desire(core::RunKey run, core::Desire d
   return ask<Woken>(
       Call::desire, core::to_text(run) + ' ' + std::string(core::to_text(desire)),
       [&inner = inner_, run, desire] { return inner.desire(run, desire); },
-      [&truth = truth_, run](const Result<Woken>&) { truth.doubt(run); });
+      [&truth = truth_, &fibers = seat_.fibers(), run](const Result<Woken>&) {
+        truth.doubt(run);
+        fibers.cancelled(run);
+      });
 }
 awaitable<Result<core::Ticket>> SimulatedStore::begin_pass(BeginPass pass) {
   auto about = seat_.telling() ? core::to_text(pass.run) + " knowing " + std::to_string(pass.known.value()) : std::string();

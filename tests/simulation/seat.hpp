@@ -71,7 +71,7 @@ class Seat {
   /// Between the effect and the answer.
   awaitable<void> after(Call call);
   Fiber& fiber() { return fibers_.of(world_.current().fiber); }
-  [[nodiscard]] World& world() { return world_; }
+  Fibers& fibers() { return fibers_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool telling() const { return story_.kept(); }
   void say(const std::string& what) { story_.say(name_, what); }

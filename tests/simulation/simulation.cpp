@@ -9,6 +9,7 @@
 #include "scenario.hpp"
 #include "scheduling/manager.hpp"
 #include "scheduling/names.hpp"
+#include "scheduling/stop.hpp"
 #include "scheduling/worker.hpp"
 #include "store/memory/memory_store.hpp"
 
@@ -262,12 +263,8 @@ class Simulation {
 
   static awaitable<void> cancel(Simulation& simulation, Replica& replica, Wish& wish) {
     if (replica.seat.telling()) replica.seat.say("user cancels " + core::to_text(*wish.run));
-    const auto cancelled = co_await replica.store.desire(*wish.run, core::Desire::cancel);
-    if (cancelled || cancelled.error().code == "store.not_found") {
-      simulation.servers_.fibers.cancelled(*wish.run);
-      wish.cancelled = true;
-      co_await replica.worker.wakeups().publish({*wish.run});
-    }
+    const auto cancelled = co_await stop_run(replica.store, replica.worker.wakeups(), *wish.run);
+    wish.cancelled = cancelled.has_value();
     wish.asking = false;
     wish.next = simulation.world_.now() + core::Duration(100ms);
   }

@@ -1,0 +1,17 @@
+#include "scheduling/stop.hpp"
+
+#include "core/mutants.hpp"
+
+namespace baton {
+
+awaitable<Result<void>> stop_run(Store& store, Wakeups& wakeups, core::RunKey run, core::Desire desire) {
+  // The mark first: a message alone is settled by a pass that does not see the desire yet.
+  const bool message_first = core::mutant(core::Mutant::message_first);
+  if (message_first) co_await wakeups.publish({run});
+  const auto desired = co_await store.desire(run, desire);
+  if (!desired) co_return fail(desired.error());
+  if (!message_first) co_await wakeups.publish({run});
+  co_return Result<void>{};
+}
+
+}  // namespace baton
