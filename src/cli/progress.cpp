@@ -77,8 +77,9 @@ void Progress::tell_end(const TaskView& task) {
   const auto& record = task.record;
   const auto name = place() + printable(task.node.value());
   if (record.state == core::State::success) {
-    const auto duration = duration_of(record);
-    lines_ += name + (record.reused ? ": up to date after all" : duration.empty() ? "" : "  " + terminal_.coloured(Colour::dim, duration)) + "\n";
+    auto detail = duration_of(record);
+    if (record.attempt > 1 && !record.reused) detail += (detail.empty() ? "" : ", ") + ("attempt " + std::to_string(record.attempt));
+    lines_ += name + (record.reused ? ": up to date after all" : detail.empty() ? "" : "  " + terminal_.coloured(Colour::dim, detail)) + "\n";
     return;
   }
   if (record.state == core::State::aborted) return;  // the end says how many
