@@ -28,7 +28,8 @@ NewRun a_run(Index tasks) {
     task.node.inputs = {{.port = "reference", .source = core::FileInput{.path = "/home/user/project/data/reference.fasta"}},
                         {.port = "reads", .source = core::FileInput{.path = "/home/user/project/data/reads.fastq.gz"}}};
     task.reasons = {{.kind = core::ReasonKind::never_succeeded}};
-    task.key = {.definition = std::string(64, 'd'), .inputs = {{"reference", std::string(64, 'r')}, {"reads", std::string(64, 's')}}};
+    task.key = {.definition = std::string(64, 'd'),
+                .inputs = {{"reference", std::string(64, 'r')}, {"reads", std::string(64, 's')}}};
     run.project_nodes.push_back(task.node.id);
     run.tasks.push_back(std::move(task));
   }
@@ -54,16 +55,20 @@ core::Decision a_decision(Index ended, Index begun, core::Instant now) {
   success.exit_code = 0;
   success.log = "/home/user/project/.baton/logs/align/" + std::to_string(ended) + "/1.log";
   success.reasons = {{.kind = core::ReasonKind::never_succeeded}};
-  success.success = std::make_shared<const core::Success>(core::Success{
-      .run = RunId(1),
-      .iteration = Iteration(1),
-      .attempt = 1,
-      .key = {.definition = std::string(64, 'd'), .inputs = {{"reference", std::string(64, 'r')}, {"reads", std::string(64, 's')}}},
-      .products = {{.port = "bam", .content = core::Stamp{.path = "/home/user/project/baton-out/align/1/out.bam", .stat = "12 34 56 78", .digest = std::string(64, 'o')}}},
-      .submitted = now,
-      .started = now,
-      .ended = now,
-      .log = success.log});
+  success.success = std::make_shared<const core::Success>(
+      core::Success{.run = RunId(1),
+                    .iteration = Iteration(1),
+                    .attempt = 1,
+                    .key = {.definition = std::string(64, 'd'),
+                            .inputs = {{"reference", std::string(64, 'r')}, {"reads", std::string(64, 's')}}},
+                    .products = {{.port = "bam",
+                                  .content = core::Stamp{.path = "/home/user/project/baton-out/align/1/out.bam",
+                                                         .stat = "12 34 56 78",
+                                                         .digest = std::string(64, 'o')}}},
+                    .submitted = now,
+                    .started = now,
+                    .ended = now,
+                    .log = success.log});
   core::TaskRecord pending;
   pending.task = begun;
   pending.state = core::State::pending;
@@ -72,9 +77,13 @@ core::Decision a_decision(Index ended, Index begun, core::Instant now) {
   pending.state_since = now;
   pending.reasons = success.reasons;
   decision.tasks = {success, pending};
-  decision.attempts = {
-      {.task = ended, .attempt = 1, .job = *success.job, .why = "planned", .outcome = core::Outcome::succeeded, .owed = core::Owed::release},
-      {.task = begun, .attempt = 1, .job = *pending.job, .why = "planned"}};
+  decision.attempts = {{.task = ended,
+                        .attempt = 1,
+                        .job = *success.job,
+                        .why = "planned",
+                        .outcome = core::Outcome::succeeded,
+                        .owed = core::Owed::release},
+                       {.task = begun, .attempt = 1, .job = *pending.job, .why = "planned"}};
   if (ended > 0) decision.settle = {JobId(job(ended - 1))};
   decision.result = core::State::started;
   decision.wake_at = now + std::chrono::seconds(5);

@@ -20,8 +20,8 @@ inline constexpr Duration lost_max = std::chrono::minutes(10);
 
 struct RunRow {
   RunRecord record;
-  Fence fence{0};      ///< of the newest pass
-  Fence committed{0};  ///< of the newest pass that committed
+  Fence fence{0};                    ///< of the newest pass
+  Fence committed{0};                ///< of the newest pass that committed
   std::optional<Instant> scheduled;  ///< the mark; it only grows
   std::optional<Instant> processed;
   std::optional<Instant> wake_at;

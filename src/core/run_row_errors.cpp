@@ -23,7 +23,8 @@ Error bad_run(std::string what, std::string where) {
 
 }  // namespace
 
-std::optional<Error> check_new_run(const RunUuid& uuid, const std::vector<TaskDefinition>& tasks, const std::vector<NodeId>& project_nodes) {
+std::optional<Error> check_new_run(const RunUuid& uuid, const std::vector<TaskDefinition>& tasks,
+                                   const std::vector<NodeId>& project_nodes) {
   if (uuid.value().empty()) return bad_run("the run has no uuid", {});
   if (tasks.empty()) return bad_run("the run has no task", {});
   const std::set<NodeId> nodes(project_nodes.begin(), project_nodes.end());
@@ -55,10 +56,8 @@ Error run_not_found(const RunKey& run) {
 }
 
 Error run_fenced(const RunKey& run, bool pending) {
-  return {.code = "store.fenced",
-          .what = "a newer pass owns run " + to_text(run),
-          .where = pending ? "pending" : "",
-          .way_out = {}};
+  return {
+      .code = "store.fenced", .what = "a newer pass owns run " + to_text(run), .where = pending ? "pending" : "", .way_out = {}};
 }
 
 Error pass_refused(Begun why, const RunKey& run, const RunRow& row, Instant now) {

@@ -47,7 +47,8 @@ bool MemoryLocks::is_held(const std::string& name) const { return state_->holder
 
 std::size_t MemoryLocks::held() const {
   const auto now = state_->steady();
-  return static_cast<std::size_t>(std::ranges::count_if(state_->holders, [now](const auto& entry) { return entry.second.until > now; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(state_->holders, [now](const auto& entry) { return entry.second.until > now; }));
 }
 
 void MemoryLocks::expire(const std::string& name) { state_->free(name); }

@@ -81,8 +81,9 @@ std::size_t MemoryBroker::size() const { return state_->size(); }
 bool MemoryBroker::holds(const core::RunKey& run) const {
   if (std::ranges::find(state_->ready, run) != state_->ready.end()) return true;
   const auto is_run = [&](const auto& entry) { return entry.second == run; };
-  return std::ranges::any_of(state_->delayed, is_run) ||
-         std::ranges::any_of(state_->consumers, [&](const auto& entry) { return std::ranges::any_of(entry.second.unsettled, is_run); });
+  return std::ranges::any_of(state_->delayed, is_run) || std::ranges::any_of(state_->consumers, [&](const auto& entry) {
+           return std::ranges::any_of(entry.second.unsettled, is_run);
+         });
 }
 
 std::vector<core::RunKey> MemoryBroker::waiting() const { return {state_->ready.begin(), state_->ready.end()}; }

@@ -69,9 +69,7 @@ void AsioRuntime::stop() {
 
 asio::io_context& AsioRuntime::io() { return parts_->io; }
 
-core::Instant AsioRuntime::wall() {
-  return std::chrono::time_point_cast<core::Duration>(std::chrono::system_clock::now());
-}
+core::Instant AsioRuntime::wall() { return std::chrono::time_point_cast<core::Duration>(std::chrono::system_clock::now()); }
 
 core::Duration AsioRuntime::steady() {
   timespec now{};
@@ -118,7 +116,8 @@ awaitable<void> AsioRuntime::blocking(Lane lane, std::function<void()> work) {
   }
   auto* threads = lane == Lane::store ? &parts_->store : &parts_->files;
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
-      [threads, &work](auto handler) { threads->give(std::move(work), BlockingLane::Done(std::move(handler))); }, asio::use_awaitable);
+      [threads, &work](auto handler) { threads->give(std::move(work), BlockingLane::Done(std::move(handler))); },
+      asio::use_awaitable);
 }
 
 }  // namespace baton

@@ -123,7 +123,10 @@ core::Reason reason(const json& object) {
 }
 
 Error error(const json& object) {
-  Error content{.code = required_as<std::string>(object, "code"), .what = required_as<std::string>(object, "what"), .where = {}, .way_out = {}};
+  Error content{.code = required_as<std::string>(object, "code"),
+                .what = required_as<std::string>(object, "what"),
+                .where = {},
+                .way_out = {}};
   take(object, "where", content.where);
   take(object, "way_out", content.way_out);
   return content;

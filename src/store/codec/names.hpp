@@ -7,6 +7,7 @@
 namespace baton::store {
 
 /// In the order of core::OutputKind.
-inline constexpr std::array<std::string_view, 7> output_kind_names = {"file", "directory", "number", "integer", "string", "boolean", "json"};
+inline constexpr std::array<std::string_view, 7> output_kind_names = {"file",   "directory", "number", "integer",
+                                                                      "string", "boolean",   "json"};
 
 }  // namespace baton::store

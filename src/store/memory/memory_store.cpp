@@ -24,7 +24,8 @@ class Changes {
   }
   [[nodiscard]] std::vector<Key> since(Fence known) const {
     std::vector<Key> keys;
-    for (auto at = by_fence_.lower_bound({Fence(known.value() + 1), Key{}}); at != by_fence_.end(); ++at) keys.push_back(at->second);
+    for (auto at = by_fence_.lower_bound({Fence(known.value() + 1), Key{}}); at != by_fence_.end(); ++at)
+      keys.push_back(at->second);
     std::ranges::sort(keys);
     return keys;
   }
@@ -82,6 +83,7 @@ struct MemoryStore::State {
   std::map<RunKey, StoredRun> runs;
   std::map<RunId, RunKey> by_id;
   std::map<ProjectId, std::vector<NodeView>> views;
+  std::map<ProjectId, std::map<NodeId, std::size_t>> positions;  // in its view
   std::map<ProjectId, RunId> newest;
   std::set<ReplicaId> gone;
 
@@ -103,7 +105,8 @@ Result<RunKey> MemoryStore::State::create(NewRun run) {
   if (auto bad = core::check_new_run(run.uuid, run.tasks, run.project_nodes)) return fail(std::move(*bad));
   std::int64_t iteration = 1;
   for (const auto& [key, other] : runs) {
-    if (other.definition->uuid == run.uuid) return fail({.code = "store.bad_run", .what = "another run has this uuid", .where = core::to_text(key), .way_out = {}});
+    if (other.definition->uuid == run.uuid)
+      return fail({.code = "store.bad_run", .what = "another run has this uuid", .where = core::to_text(key), .way_out = {}});
     if (key.project != run.project) continue;
     if (!core::is_final(other.row.record.result)) return fail(core::run_exists(key));
     if (key.user == run.user) iteration = std::max(iteration, key.iteration.value() + 1);
@@ -139,7 +142,10 @@ void MemoryStore::State::view_new_run(const core::RunDefinition& definition, con
   std::set<NodeId> in_run;
   for (const auto& task : definition.tasks) in_run.insert(task.node.id);
   std::vector<NodeView> nodes;
+  auto& places = positions[definition.key.project];
+  places.clear();
   for (const auto& id : project_nodes) {
+    places.emplace(id, nodes.size());
     const auto known = before.find(id);
     auto node = known == before.end() ? NodeView{.node = id} : known->second;
     if (in_run.contains(id)) {
@@ -155,10 +161,9 @@ void MemoryStore::State::view_new_run(const core::RunDefinition& definition, con
 void MemoryStore::State::view_task(const core::RunDefinition& definition, const core::TaskRecord& record) {
   if (newest.at(definition.key.project) != definition.id) return;  // R3
   auto& nodes = views[definition.key.project];
-  const auto found = std::ranges::find(nodes, definition.tasks[record.task].node.id, &NodeView::node);
-  if (found == nodes.end()) return;
-  found->state = record.state;
-  if (record.success) (record.success->simulated ? found->simulated : found->success) = record.success;
+  auto& node = nodes[positions.at(definition.key.project).at(definition.tasks[record.task].node.id)];
+  node.state = record.state;
+  if (record.success) (record.success->simulated ? node.simulated : node.success) = record.success;
 }
 
 Result<Woken> MemoryStore::State::wake(const RunKey& key, const std::vector<JobId>& jobs) {
@@ -170,7 +175,8 @@ Result<Woken> MemoryStore::State::wake(const RunKey& key, const std::vector<JobI
     auto attempt = run->attempts.at(found->second);
     if (attempt.outcome == core::Outcome::open || attempt.owed != core::Owed::nothing) continue;
     attempt.owed = core::Owed::release;
-    run->put(attempt, run->row.fence);  // written by no pass: it counts as written by the newest one, so that every later ticket brings it
+    run->put(attempt,
+             run->row.fence);  // written by no pass: it counts as written by the newest one, so that every later ticket brings it
   }
   run->reopen();
   if (!run->row.open) return Woken{};
@@ -183,7 +189,8 @@ Result<core::Ticket> MemoryStore::State::begin(const BeginPass& pass) {
   const auto now = clock();
   const auto begun = core::begin_pass(run->row, pass.replica, pass.excused, now);
   if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run->row, now));
-  core::Ticket ticket{.run = run->definition->id, .fence = run->row.fence, .mark = run->row.scheduled, .now = now, .record = run->row.record};
+  core::Ticket ticket{
+      .run = run->definition->id, .fence = run->row.fence, .mark = run->row.scheduled, .now = now, .record = run->row.record};
   const bool all = pass.known == Fence::none();
   if (all) ticket.definition = run->definition;
   for (const auto task : run->changed_tasks.since(pass.known)) ticket.tasks.push_back(run->tasks[task].record);
@@ -253,7 +260,9 @@ RunView MemoryStore::State::view(const StoredRun& run) const {
           .last_failure = run.row.last_failure};
 }
 
-MemoryStore::MemoryStore(std::function<core::Instant()> clock) : state_(std::make_unique<State>()) { state_->clock = std::move(clock); }
+MemoryStore::MemoryStore(std::function<core::Instant()> clock) : state_(std::make_unique<State>()) {
+  state_->clock = std::move(clock);
+}
 MemoryStore::~MemoryStore() = default;
 
 awaitable<Result<RunKey>> MemoryStore::create_run(NewRun run) { co_return state_->create(std::move(run)); }

@@ -4,8 +4,7 @@
 namespace baton::sqlite {
 namespace {
 
-#define ATTEMPT_COLUMNS \
-  "task, attempt, job_id, why, outcome, owed, submitted, start, \"end\", exit_code, log, errors"
+#define ATTEMPT_COLUMNS "task, attempt, job_id, why, outcome, owed, submitted, start, \"end\", exit_code, log, errors"
 
 core::AttemptRecord read(const Database& database, Statement::Rows& rows) {
   core::AttemptRecord attempt;
@@ -48,7 +47,8 @@ std::optional<core::OwedRecord> read_changed(const Database& database, Statement
 AttemptRows::AttemptRows(Database& database)
     : database_(database),
       write_(database,
-             "INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed, submitted, start, \"end\","
+             "INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed, submitted, start, "
+             "\"end\","
              " exit_code, log, errors) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
              " ON CONFLICT (run_id, task, attempt) DO UPDATE SET changed_in = ?4, job_id = ?5, why = ?6, outcome = ?7, owed = ?8,"
              " submitted = ?9, start = ?10, \"end\" = ?11, exit_code = ?12, log = ?13, errors = ?14"),
@@ -60,9 +60,10 @@ AttemptRows::AttemptRows(Database& database)
                   " WHERE run_id = ? AND changed_in > ? AND outcome <> 'open' ORDER BY task, attempt"),
       owes_(database, "SELECT 1 FROM comp_task_attempts WHERE run_id = ? AND owed <> 'nothing' LIMIT 1"),
 #define CHANGED " RETURNING task, attempt, job_id, owed, \"end\""
-      owe_release_(database,
-                   "UPDATE comp_task_attempts SET owed = 'release', changed_in = ?5 WHERE run_id = ?1 AND task = ?2 AND attempt = ?3"
-                   " AND job_id = ?4 AND outcome <> 'open' AND owed = 'nothing'" CHANGED),
+      owe_release_(
+          database,
+          "UPDATE comp_task_attempts SET owed = 'release', changed_in = ?5 WHERE run_id = ?1 AND task = ?2 AND attempt = ?3"
+          " AND job_id = ?4 AND outcome <> 'open' AND owed = 'nothing'" CHANGED),
       settle_(database,
               "UPDATE comp_task_attempts SET owed = CASE owed WHEN 'kill' THEN 'release' ELSE 'nothing' END, changed_in = ?5"
               " WHERE run_id = ?1 AND task = ?2 AND attempt = ?3"
@@ -70,15 +71,16 @@ AttemptRows::AttemptRows(Database& database)
 #undef CHANGED
       jobs_(database, "SELECT job_id, task, attempt FROM comp_task_attempts WHERE run_id = ?"),
       all_(database, "SELECT " ATTEMPT_COLUMNS " FROM comp_task_attempts WHERE run_id = ? ORDER BY task, attempt"),
-      of_node_(database,
-               "SELECT " ATTEMPT_COLUMNS " FROM comp_task_attempts WHERE run_id = ?1 AND task IN"
-               " (SELECT snapshot_task_id & 0xffffff FROM comp_run_snapshot_tasks WHERE run_id = ?1 AND node_id = ?2)"
-               " ORDER BY task, attempt") {}
+      of_node_(database, "SELECT " ATTEMPT_COLUMNS
+                         " FROM comp_task_attempts WHERE run_id = ?1 AND task IN"
+                         " (SELECT snapshot_task_id & 0xffffff FROM comp_run_snapshot_tasks WHERE run_id = ?1 AND node_id = ?2)"
+                         " ORDER BY task, attempt") {
+}
 
 void AttemptRows::write(RunId run, Fence fence, const core::AttemptRecord& attempt) {
-  write_.run(run.value(), attempt.task, attempt.attempt, fence.value(), attempt.job.value(), attempt.why, core::to_text(attempt.outcome),
-             core::to_text(attempt.owed), attempt.submitted, attempt.started, attempt.ended, attempt.exit_code, attempt.log,
-             errors_column(attempt.errors));
+  write_.run(run.value(), attempt.task, attempt.attempt, fence.value(), attempt.job.value(), attempt.why,
+             core::to_text(attempt.outcome), core::to_text(attempt.owed), attempt.submitted, attempt.started, attempt.ended,
+             attempt.exit_code, attempt.log, errors_column(attempt.errors));
 }
 
 std::vector<core::OwedRecord> AttemptRows::owed(RunId run, Fence since) {

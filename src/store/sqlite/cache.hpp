@@ -29,7 +29,8 @@ class RecentWrites {
   /// By key.
   [[nodiscard]] std::vector<Value> since(Fence known) const {
     std::vector<Key> keys;
-    for (auto at = by_fence_.lower_bound({Fence(known.value() + 1), Key{}}); at != by_fence_.end(); ++at) keys.push_back(at->second);
+    for (auto at = by_fence_.lower_bound({Fence(known.value() + 1), Key{}}); at != by_fence_.end(); ++at)
+      keys.push_back(at->second);
     std::ranges::sort(keys);
     std::vector<Value> values;
     values.reserve(keys.size());
@@ -56,12 +57,15 @@ class RecentWrites {
 struct CachedRun {
   /// @param is_new  made just now: nothing was written before
   CachedRun(StoredRun stored, bool is_new)
-      : run(std::move(stored)), tasks(is_new ? Fence::none() : run.row.fence), owed(is_new ? Fence::none() : run.row.fence), jobs_known(is_new) {}
+      : run(std::move(stored)),
+        tasks(is_new ? Fence::none() : run.row.fence),
+        owed(is_new ? Fence::none() : run.row.fence),
+        jobs_known(is_new) {}
 
   StoredRun run;
   RecentWrites<Index, core::TaskRecord> tasks;
-  RecentWrites<AttemptKey, core::OwedRecord> owed;  ///< of attempts that have ended
-  bool jobs_known;                                  ///< all of them; else they are read when first asked for
+  RecentWrites<AttemptKey, core::OwedRecord> owed;        ///< of attempts that have ended
+  bool jobs_known;                                        ///< all of them; else they are read when first asked for
   std::unordered_multimap<std::size_t, AttemptKey> jobs;  ///< by a hash of the id: the statement compares the whole of it
 };
 

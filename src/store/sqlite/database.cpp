@@ -24,12 +24,12 @@ struct FileSystem {
 };
 // Where two processes cannot share memory by mapping one file, or locks are advice at best (statfs(2)).
 constexpr std::array network_file_systems = {
-    FileSystem{0x6969, "NFS"},      FileSystem{0x517B, "SMB"},      FileSystem{0xFF534D42, "CIFS"}, FileSystem{0xFE534D42, "SMB2"},
-    FileSystem{0x0BD00BD0, "Lustre"}, FileSystem{0x00C36400, "Ceph"}, FileSystem{0x47504653, "GPFS"}, FileSystem{0x19830326, "BeeGFS"},
-    FileSystem{0x5346414F, "AFS"}};
+    FileSystem{0x6969, "NFS"},      FileSystem{0x517B, "SMB"},        FileSystem{0xFF534D42, "CIFS"},
+    FileSystem{0xFE534D42, "SMB2"}, FileSystem{0x0BD00BD0, "Lustre"}, FileSystem{0x00C36400, "Ceph"},
+    FileSystem{0x47504653, "GPFS"}, FileSystem{0x19830326, "BeeGFS"}, FileSystem{0x5346414F, "AFS"}};
 
 const char* network_file_system(const std::string& path) {
-  struct statfs about {};
+  struct statfs about{};
   const auto folder = std::filesystem::absolute(path).parent_path();
   if (path == ":memory:" || ::statfs(folder.c_str(), &about) != 0) return nullptr;
   const auto* const found = std::ranges::find(network_file_systems, static_cast<std::uint32_t>(about.f_type), &FileSystem::magic);
@@ -37,12 +37,12 @@ const char* network_file_system(const std::string& path) {
 }
 
 bool is_there(const std::string& path) {
-  struct stat about {};
+  struct stat about{};
   return ::stat(path.c_str(), &about) == 0;
 }
 
 bool holds_something(const std::string& path) {
-  struct stat about {};
+  struct stat about{};
   return ::stat(path.c_str(), &about) == 0 && about.st_size > 0;
 }
 
@@ -84,7 +84,10 @@ Error error_of(sqlite3* connection, int code, const std::string& path) {
   std::string what = "the state file cannot be ";
   what += damaged ? "understood: " : "used: ";
   what += connection == nullptr || sqlite3_errcode(connection) == SQLITE_OK ? sqlite3_errstr(code) : sqlite3_errmsg(connection);
-  return {.code = damaged ? "store.damaged" : "store.unavailable", .what = std::move(what), .where = path, .way_out = way_out_of(code)};
+  return {.code = damaged ? "store.damaged" : "store.unavailable",
+          .what = std::move(what),
+          .where = path,
+          .way_out = way_out_of(code)};
 }
 
 Database::Database(const Options& options) : path_(options.path) {
@@ -92,7 +95,10 @@ Database::Database(const Options& options) : path_(options.path) {
     if (options.read_only) {
       open_read_only();
     } else {
+      const bool is_new = !holds_something(path_);
       open(uri_of(path_, {}), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+      // Of a file that was made a moment ago a power cut may leave nothing; waiting for the disk would take longer than a short run.
+      if (is_new) execute("PRAGMA synchronous = OFF");
       choose_journal();
     }
   } catch (...) {
@@ -111,7 +117,8 @@ void Database::close() {
 
 void Database::open(const std::string& uri, int flags) {
   // One thread at a time uses the connection, so that it needs no lock of its own.
-  const int code = sqlite3_open_v2(uri.c_str(), &connection_, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code =
+      sqlite3_open_v2(uri.c_str(), &connection_, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE, nullptr);
   check(code);
   check(sqlite3_busy_timeout(connection_, busy_timeout_ms));
   execute("SELECT count(*) FROM sqlite_schema");  // opens the file indeed
@@ -168,8 +175,8 @@ void Database::check(int code) const {
 }
 
 void Statement::compile() {
-  database_.check(sqlite3_prepare_v3(database_.connection(), sql_.data(), static_cast<int>(sql_.size()), SQLITE_PREPARE_PERSISTENT,
-                                     &statement_, nullptr));
+  database_.check(sqlite3_prepare_v3(database_.connection(), sql_.data(), static_cast<int>(sql_.size()),
+                                     SQLITE_PREPARE_PERSISTENT, &statement_, nullptr));
 }
 
 bool Statement::Rows::next() {

@@ -46,8 +46,9 @@ void migrate(Database& database, bool read_only, core::Instant now) {
   if (applied == known) return;
   if (applied > known) {
     throw Failure{wrong_version(database,
-                                "the state file was written by a newer Baton: its tables are of version " + std::to_string(applied) +
-                                    ", this Baton (" BATON_VERSION ") knows version " + std::to_string(known),
+                                "the state file was written by a newer Baton: its tables are of version " +
+                                    std::to_string(applied) + ", this Baton (" BATON_VERSION ") knows version " +
+                                    std::to_string(known),
                                 "use that Baton, or another folder with --state")};
   }
   if (read_only && !database.is_empty_stand_in()) {

@@ -20,11 +20,13 @@ NodeRows::NodeRows(Database& database)
       set_simulated_(database, "UPDATE comp_tasks SET simulated_in = ?2" OF_TASK),
 #undef OF_TASK
       all_(database,
-           "SELECT node.node_id, coalesce(newest.state, 'NOT_STARTED'), newest.run_id, good.success, simulated.success FROM comp_tasks node"
+           "SELECT node.node_id, coalesce(newest.state, 'NOT_STARTED'), newest.run_id, good.success, simulated.success FROM "
+           "comp_tasks node"
            " LEFT JOIN comp_run_snapshot_tasks newest ON newest.snapshot_task_id = node.snapshot_task_id"
            " LEFT JOIN comp_run_snapshot_tasks good ON good.snapshot_task_id = node.success_in"
            " LEFT JOIN comp_run_snapshot_tasks simulated ON simulated.snapshot_task_id = node.simulated_in"
-           " WHERE node.project_id = ? ORDER BY node.position") {}
+           " WHERE node.project_id = ? ORDER BY node.position") {
+}
 
 void NodeRows::begin_run(const core::RunDefinition& definition, const std::vector<NodeId>& project_nodes) {
   const auto& project = definition.key.project.value();

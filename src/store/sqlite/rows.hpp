@@ -38,7 +38,8 @@ class RunRows {
 
  private:
   Database& database_;
-  Statement by_key_, by_id_, of_project_, open_, unfinished_, has_uuid_, iteration_, not_newest_, insert_, update_marks_, update_record_;
+  Statement by_key_, by_id_, of_project_, open_, unfinished_, has_uuid_, iteration_, not_newest_, insert_, update_marks_,
+      update_record_;
 };
 
 class DefinitionRows {

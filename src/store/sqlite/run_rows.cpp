@@ -6,9 +6,9 @@
 namespace baton::sqlite {
 namespace {
 
-#define RUN_COLUMNS                                                                                                              \
-  "run_id, uuid, user_id, project_uuid, iteration, request, keep_going, simulated, newest, result, desire, cancelled, held, "    \
-  "created, started, ended, scheduled, processed, wake_at, published, republished, fence, committed, failures, begun_by, "       \
+#define RUN_COLUMNS                                                                                                           \
+  "run_id, uuid, user_id, project_uuid, iteration, request, keep_going, simulated, newest, result, desire, cancelled, held, " \
+  "created, started, ended, scheduled, processed, wake_at, published, republished, fence, committed, failures, begun_by, "    \
   "follower, open, last_failure"
 
 StoredRun read(const Database& database, Statement::Rows& rows) {
@@ -73,7 +73,8 @@ RunRows::RunRows(Database& database)
       iteration_(database, "SELECT coalesce(max(iteration), 0) + 1 FROM comp_runs WHERE project_uuid = ? AND user_id = ?"),
       not_newest_(database, "UPDATE comp_runs SET newest = 0 WHERE project_uuid = ? AND newest = 1"),
       insert_(database,
-              "INSERT INTO comp_runs (uuid, user_id, project_uuid, iteration, request, keep_going, simulated, newest, result, created)"
+              "INSERT INTO comp_runs (uuid, user_id, project_uuid, iteration, request, keep_going, simulated, newest, result, "
+              "created)"
               " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"),
       // In two, as the columns of the second are in indexes that a pass seldom has to touch.
       update_marks_(database,
@@ -111,8 +112,8 @@ void RunRows::insert(StoredRun& run) {
     run.key.iteration = Iteration(rows.next() ? rows.number() : 1);
   }
   not_newest_.run(run.key.project.value());
-  insert_.run(run.uuid.value(), run.key.user.value(), run.key.project.value(), run.key.iteration.value(), run.request, run.keep_going,
-              run.simulated, core::to_db(run.row.record.result), run.row.record.created);
+  insert_.run(run.uuid.value(), run.key.user.value(), run.key.project.value(), run.key.iteration.value(), run.request,
+              run.keep_going, run.simulated, core::to_db(run.row.record.result), run.row.record.created);
   run.id = RunId(sqlite3_last_insert_rowid(database_.connection()));
   run.newest = true;
 }

@@ -41,7 +41,9 @@ awaitable<Result<core::Ticket>> SqliteStore::begin_pass(BeginPass pass) {
   return in_lane([work = work_.get(), pass = std::move(pass)] { return work->begin_pass(pass); });
 }
 awaitable<Result<Committed>> SqliteStore::commit(core::Ticket ticket, core::Decision decision) {
-  return in_lane([work = work_.get(), ticket = std::move(ticket), decision = std::move(decision)] { return work->commit(ticket, decision); });
+  return in_lane([work = work_.get(), ticket = std::move(ticket), decision = std::move(decision)] {
+    return work->commit(ticket, decision);
+  });
 }
 awaitable<Result<void>> SqliteStore::write_progress(std::vector<ProgressWrite> writes) {
   return in_lane([work = work_.get(), writes = std::move(writes)] { return work->write_progress(writes); });

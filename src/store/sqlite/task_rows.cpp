@@ -6,8 +6,8 @@
 namespace baton::sqlite {
 namespace {
 
-#define TASK_COLUMNS                                                                                                            \
-  "snapshot_task_id, node_id, state, state_since, attempt, job_id, seen, failures, lost, waiting, ready_since, not_before, "     \
+#define TASK_COLUMNS                                                                                                         \
+  "snapshot_task_id, node_id, state, state_since, attempt, job_id, seen, failures, lost, waiting, ready_since, not_before, " \
   "submitted, start, \"end\", exit_code, log, reused, progress, reasons, errors, success"
 
 TaskView read(const Database& database, Statement::Rows& rows) {
@@ -38,7 +38,8 @@ TaskView read(const Database& database, Statement::Rows& rows) {
   record.errors = errors_from_column(database, rows.some_text());
   record.success = success_from_column(database, rows.some_text());
   // Core stops the process at these; a damaged file must not reach it.
-  if (core::is_live(record.state) && !record.job) throw_damaged(database, "task '" + view.node.value() + "' is live and has no job");
+  if (core::is_live(record.state) && !record.job)
+    throw_damaged(database, "task '" + view.node.value() + "' is live and has no job");
   if (record.state == core::State::success && !record.success) {
     throw_damaged(database, "task '" + view.node.value() + "' has succeeded and has no outputs");
   }
@@ -56,8 +57,9 @@ DefinitionRows::DefinitionRows(Database& database)
       insert_steps_(database, "INSERT INTO comp_run_definitions (run_id, steps) VALUES (?, ?)"),
       insert_task_(database, "INSERT INTO comp_run_task_definitions (snapshot_task_id, definition) VALUES (?, ?)"),
       steps_(database, "SELECT steps FROM comp_run_definitions WHERE run_id = ?"),
-      tasks_(database,
-             "SELECT definition FROM comp_run_task_definitions WHERE snapshot_task_id BETWEEN ? AND ? ORDER BY snapshot_task_id") {}
+      tasks_(
+          database,
+          "SELECT definition FROM comp_run_task_definitions WHERE snapshot_task_id BETWEEN ? AND ? ORDER BY snapshot_task_id") {}
 
 void DefinitionRows::insert(const core::RunDefinition& definition) {
   store::Steps steps;
@@ -95,14 +97,15 @@ TaskRows::TaskRows(Database& database)
       insert_(database,
               "INSERT INTO comp_run_snapshot_tasks (snapshot_task_id, run_id, node_id, state, state_since, reasons)"
               " VALUES (?, ?, ?, ?, ?, ?)"),
-      update_(database,
-              "UPDATE comp_run_snapshot_tasks SET changed_in = ?2, state = ?3, state_since = ?4, attempt = ?5,"
-              " progress = CASE WHEN job_id IS ?6 THEN progress END, job_id = ?6, seen = ?7, failures = ?8, lost = ?9, waiting = ?10,"
-              " ready_since = ?11, not_before = ?12, submitted = ?13, start = ?14, \"end\" = ?15, exit_code = ?16, log = ?17,"
-              " reused = ?18, reasons = ?19, errors = ?20, success = ?21 WHERE snapshot_task_id = ?1"),
-      since_(database,
-             "SELECT " TASK_COLUMNS " FROM comp_run_snapshot_tasks WHERE snapshot_task_id BETWEEN ? AND ? AND changed_in > ?"
-             " ORDER BY snapshot_task_id"),
+      update_(
+          database,
+          "UPDATE comp_run_snapshot_tasks SET changed_in = ?2, state = ?3, state_since = ?4, attempt = ?5,"
+          " progress = CASE WHEN job_id IS ?6 THEN progress END, job_id = ?6, seen = ?7, failures = ?8, lost = ?9, waiting = ?10,"
+          " ready_since = ?11, not_before = ?12, submitted = ?13, start = ?14, \"end\" = ?15, exit_code = ?16, log = ?17,"
+          " reused = ?18, reasons = ?19, errors = ?20, success = ?21 WHERE snapshot_task_id = ?1"),
+      since_(database, "SELECT " TASK_COLUMNS
+                       " FROM comp_run_snapshot_tasks WHERE snapshot_task_id BETWEEN ? AND ? AND changed_in > ?"
+                       " ORDER BY snapshot_task_id"),
       progress_(database,
                 "UPDATE comp_run_snapshot_tasks SET progress = ?2 WHERE snapshot_task_id = ?1 AND job_id = ?3"
                 " AND state IN ('PENDING', 'WAITING_FOR_CLUSTER', 'WAITING_FOR_RESOURCES', 'RUNNING')"
@@ -114,11 +117,11 @@ void TaskRows::insert(RunId run, const core::TaskDefinition& definition, const c
 }
 
 void TaskRows::update(RunId run, Fence fence, const core::TaskRecord& record, const std::string& success) {
-  const int written = update_.run(task_id(run, record.task), fence.value(), core::to_db(record.state), record.state_since, record.attempt,
-                                  job_column(record), record.seen, record.failures, record.lost, core::to_text(record.waiting),
-                                  record.ready_since, record.not_before, record.submitted, record.started, record.ended,
-                                  record.exit_code, record.log, record.reused, store::to_json(record.reasons),
-                                  errors_column(record.errors), if_any(success));
+  const int written =
+      update_.run(task_id(run, record.task), fence.value(), core::to_db(record.state), record.state_since, record.attempt,
+                  job_column(record), record.seen, record.failures, record.lost, core::to_text(record.waiting),
+                  record.ready_since, record.not_before, record.submitted, record.started, record.ended, record.exit_code,
+                  record.log, record.reused, store::to_json(record.reasons), errors_column(record.errors), if_any(success));
   BATON_ASSERT(written == 1);
 }
 

@@ -24,7 +24,8 @@ namespace baton::sqlite {
 /// What a column's text stands for. Throws Failure where it stands for nothing.
 template <class T>
 [[nodiscard]] T known(const Database& database, std::optional<T> value, std::string_view text) {
-  if (!value) throw_damaged(database, "a column of the state file says '" + std::string(text) + "', which this Baton does not know");
+  if (!value)
+    throw_damaged(database, "a column of the state file says '" + std::string(text) + "', which this Baton does not know");
   return std::move(*value);
 }
 template <class T>
@@ -39,7 +40,8 @@ template <class T>
 [[nodiscard]] inline std::vector<Error> errors_from_column(const Database& database, std::optional<std::string_view> json) {
   return json ? decoded(database, store::errors_from(*json)) : std::vector<Error>{};
 }
-[[nodiscard]] inline std::shared_ptr<const core::Success> success_from_column(const Database& database, std::optional<std::string_view> json) {
+[[nodiscard]] inline std::shared_ptr<const core::Success> success_from_column(const Database& database,
+                                                                              std::optional<std::string_view> json) {
   return json ? std::make_shared<const core::Success>(decoded(database, store::success_from(*json))) : nullptr;
 }
 [[nodiscard]] inline std::optional<std::string_view> if_any(const std::string& text) {

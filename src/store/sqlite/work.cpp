@@ -37,7 +37,8 @@ SqliteStore::Work::Work(Runtime& runtime, const Options& options)
       begin_read_(database_, "BEGIN"),
       commit_(database_, "COMMIT"),
       version_(database_, "PRAGMA data_version"),
-      join_(database_, "INSERT INTO replicas (id, version, seen) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"),
+      join_(database_,
+            "INSERT INTO replicas (id, version, seen) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"),
       others_left_(database_, "DELETE FROM replicas WHERE id <> ?"),
       runs_(database_),
       definitions_(database_),
@@ -63,7 +64,8 @@ std::invoke_result_t<Body&> SqliteStore::Work::transaction(sqlite::Statement& be
     return answer;
   } catch (const sqlite::Failure& failure) {
     // Of a failure that has rolled back by itself there is nothing left to undo.
-    if (sqlite3_get_autocommit(database_.connection()) == 0) sqlite3_exec(database_.connection(), "ROLLBACK", nullptr, nullptr, nullptr);
+    if (sqlite3_get_autocommit(database_.connection()) == 0)
+      sqlite3_exec(database_.connection(), "ROLLBACK", nullptr, nullptr, nullptr);
     forget();  // perhaps of a run that was never written, and whose id will be another's
     return fail(failure.error);
   }
@@ -230,7 +232,8 @@ Result<core::Ticket> SqliteStore::Work::begin_pass(const BeginPass& pass) {
     const bool all = pass.known == Fence::none();
     if (all) ticket.definition = definition_of(run);
     ticket.tasks = cached->tasks.knows_since(pass.known) ? cached->tasks.since(pass.known) : tasks_.records(run.id, pass.known);
-    ticket.owed = !all && cached->owed.knows_since(pass.known) ? cached->owed.since(pass.known) : attempts_.owed(run.id, pass.known);
+    ticket.owed =
+        !all && cached->owed.knows_since(pass.known) ? cached->owed.since(pass.known) : attempts_.owed(run.id, pass.known);
     return ticket;
   });
 }
@@ -297,7 +300,8 @@ Result<void> SqliteStore::Work::write_progress(const std::vector<ProgressWrite>&
   });
 }
 
-Result<std::vector<core::RunKey>> SqliteStore::Work::mark_open_runs(std::size_t max, const std::function<bool(core::RunRow&)>& mark) {
+Result<std::vector<core::RunKey>> SqliteStore::Work::mark_open_runs(std::size_t max,
+                                                                    const std::function<bool(core::RunRow&)>& mark) {
   std::vector<core::RunKey> marked;
   for (const auto& open : runs_.open_ones()) {
     if (marked.size() == max) break;

@@ -95,7 +95,9 @@ core::AttemptRecord ended_attempt(Index task, const std::string& job, core::Owed
 
 namespace {
 
-Instant at(int second) { return Instant(std::chrono::sys_days(std::chrono::year(2026) / 1 / 2)) + std::chrono::seconds(second) + 7us; }
+Instant at(int second) {
+  return Instant(std::chrono::sys_days(std::chrono::year(2026) / 1 / 2)) + std::chrono::seconds(second) + 7us;
+}
 core::Stamp stamp(const std::string& path) { return {.path = path, .stat = "12 34", .digest = "abc", .settled = false}; }
 
 core::Step full_step() {
@@ -141,14 +143,17 @@ core::TaskDefinition full_task(const std::string& id) {
   task.node.foreach = {{"s", {"\"x,y\""}}, {"n", {"1"}}};
   task.node.params = {{"p", {"{\"k\":[1,2]}"}}};
   const auto given = std::make_shared<const core::Product>(core::Product{.port = "o", .content = stamp("/given")});
-  task.node.inputs = {{.port = "l", .source = core::Literal{{"null"}}},
-                      {.port = "p", .source = core::Param{.name = "p", .value = {"2.5"}}},
-                      {.port = "f", .source = core::FileInput{.path = "/in/reads", .directory = true, .by_stat = true}},
-                      {.port = "one", .source = core::From{.sources = {{.node = 0, .port = "o"}}}},
-                      {.port = "many", .source = core::From{.sources = {{.node = 0, .port = "o"}, {.port = "o", .given = given}}, .gather = true}},
-                      {.port = "none", .source = core::From{.gather = true}}};
+  task.node.inputs = {
+      {.port = "l", .source = core::Literal{{"null"}}},
+      {.port = "p", .source = core::Param{.name = "p", .value = {"2.5"}}},
+      {.port = "f", .source = core::FileInput{.path = "/in/reads", .directory = true, .by_stat = true}},
+      {.port = "one", .source = core::From{.sources = {{.node = 0, .port = "o"}}}},
+      {.port = "many",
+       .source = core::From{.sources = {{.node = 0, .port = "o"}, {.port = "o", .given = given}}, .gather = true}},
+      {.port = "none", .source = core::From{.gather = true}}};
   task.node.after = {0};
-  task.reasons = {{.kind = core::ReasonKind::input_changed, .port = "f", .detail = "since run 2"}, {.kind = core::ReasonKind::forced}};
+  task.reasons = {{.kind = core::ReasonKind::input_changed, .port = "f", .detail = "since run 2"},
+                  {.kind = core::ReasonKind::forced}};
   task.key = {.definition = "d2", .inputs = {{"f", "i2"}}};
   task.previous = std::make_shared<const core::Success>(full_success());
   task.may_cut_off = true;
@@ -176,21 +181,37 @@ core::TaskRecord full_record(Index task, bool simulated) {
   record.log = "/log/full";
   record.reused = true;
   record.reasons = {{.kind = core::ReasonKind::upstream_runs, .port = "in", .detail = "'a' runs"}};
-  record.errors = {{.code = "runtime.exit", .what = "exit 137", .where = "a:3", .way_out = "look at the log"}, {.code = "x", .what = "y"}};
+  record.errors = {{.code = "runtime.exit", .what = "exit 137", .where = "a:3", .way_out = "look at the log"},
+                   {.code = "x", .what = "y"}};
   record.success = std::make_shared<const core::Success>(full_success(simulated));
   return record;
 }
 
 std::string content_of(const core::TaskRecord& record) {
-  const auto time = [](std::optional<Instant> instant) { return instant ? std::to_string(instant->time_since_epoch().count()) : "-"; };
+  const auto time = [](std::optional<Instant> instant) {
+    return instant ? std::to_string(instant->time_since_epoch().count()) : "-";
+  };
   std::string text;
-  for (const auto& part :
-       {std::to_string(record.task), std::string(core::to_text(record.state)), std::to_string(record.attempt),
-        record.job ? record.job->value() : "-", std::to_string(record.seen), std::to_string(record.failures), std::to_string(record.lost),
-        std::string(core::to_text(record.waiting)), time(record.state_since), time(record.ready_since), time(record.not_before),
-        time(record.submitted), time(record.started), time(record.ended), record.exit_code ? std::to_string(*record.exit_code) : "-",
-        record.log, std::to_string(record.reused), store::to_json(record.reasons), store::to_json(record.errors),
-        record.success ? store::to_json(*record.success) : "-"}) {
+  for (const auto& part : {std::to_string(record.task),
+                           std::string(core::to_text(record.state)),
+                           std::to_string(record.attempt),
+                           record.job ? record.job->value() : "-",
+                           std::to_string(record.seen),
+                           std::to_string(record.failures),
+                           std::to_string(record.lost),
+                           std::string(core::to_text(record.waiting)),
+                           time(record.state_since),
+                           time(record.ready_since),
+                           time(record.not_before),
+                           time(record.submitted),
+                           time(record.started),
+                           time(record.ended),
+                           record.exit_code ? std::to_string(*record.exit_code) : "-",
+                           record.log,
+                           std::to_string(record.reused),
+                           store::to_json(record.reasons),
+                           store::to_json(record.errors),
+                           record.success ? store::to_json(*record.success) : "-"}) {
     text += part + '|';
   }
   return text;

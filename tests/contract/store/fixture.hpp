@@ -61,7 +61,8 @@ class StoreContract : public testing::TestWithParam<Kind> {
     return std::move(*answer);
   }
   void done(awaitable<Result<void>> call) {
-    if (const auto answer = wait(std::move(call)); !answer) throw std::runtime_error(answer.error().code + ": " + answer.error().what);
+    if (const auto answer = wait(std::move(call)); !answer)
+      throw std::runtime_error(answer.error().code + ": " + answer.error().what);
   }
   template <class T>
   Error error(awaitable<Result<T>> call) {
@@ -77,11 +78,16 @@ class StoreContract : public testing::TestWithParam<Kind> {
   /// A run of tasks a, b, c, each after the one before, in project `p` of user 1 unless said otherwise.
   NewRun a_run(const std::string& project = "p");
   RunKey create(const std::string& project = "p") { return good(store().create_run(a_run(project))); }
-  core::Ticket begin(const RunKey& run, Fence known = Fence::none(), const std::string& replica = "r1", std::int32_t excused = 0) {
+  core::Ticket begin(const RunKey& run, Fence known = Fence::none(), const std::string& replica = "r1",
+                     std::int32_t excused = 0) {
     return good(store().begin_pass({.run = run, .known = known, .replica = ReplicaId(replica), .excused = excused}));
   }
-  Error refused(const RunKey& run) { return error(store().begin_pass({.run = run, .known = Fence::none(), .replica = ReplicaId("r1")})); }
-  Committed commit(core::Ticket ticket, core::Decision decision = {}) { return good(store().commit(std::move(ticket), std::move(decision))); }
+  Error refused(const RunKey& run) {
+    return error(store().begin_pass({.run = run, .known = Fence::none(), .replica = ReplicaId("r1")}));
+  }
+  Committed commit(core::Ticket ticket, core::Decision decision = {}) {
+    return good(store().commit(std::move(ticket), std::move(decision)));
+  }
   Woken wake(const RunKey& run, std::vector<JobId> jobs = {}) { return good(store().wake(run, std::move(jobs))); }
   RunView view(const RunKey& run) { return good(store().run(run)); }
   bool pending(const RunKey& run) {

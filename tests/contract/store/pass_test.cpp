@@ -200,7 +200,8 @@ TEST_P(StoreContract, an_attempt_is_written_again_when_it_ends) {
   EXPECT_EQ(good(store().attempts(key, std::nullopt)), std::vector{ended});
   const auto owed = begin(key, Fence(ticket.fence.value() - 1)).owed;
   ASSERT_EQ(owed.size(), 1u);
-  EXPECT_EQ(owed[0], (core::OwedRecord{.task = 0, .attempt = 1, .job = JobId("job-1"), .owed = core::Owed::release, .since = now()}));
+  EXPECT_EQ(owed[0],
+            (core::OwedRecord{.task = 0, .attempt = 1, .job = JobId("job-1"), .owed = core::Owed::release, .since = now()}));
 }
 
 TEST_P(StoreContract, what_was_settled_is_told_once_more_and_then_no_more) {

@@ -172,7 +172,9 @@ TEST_F(SqliteFile, a_file_that_is_no_database_is_damaged) {
 }
 
 TEST_F(SqliteFile, a_file_with_a_page_overwritten_is_damaged_and_stops_nothing) {
-  { ASSERT_TRUE(wait((*open())->create_run(a_run())).has_value()); }
+  {
+    ASSERT_TRUE(wait((*open())->create_run(a_run())).has_value());
+  }
   {
     std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(4096);
@@ -186,7 +188,9 @@ TEST_F(SqliteFile, a_file_with_a_page_overwritten_is_damaged_and_stops_nothing) 
 }
 
 TEST_F(SqliteFile, a_text_in_it_that_is_damaged_is_an_error_that_names_the_file) {
-  { ASSERT_TRUE(wait((*open())->create_run(a_run())).has_value()); }
+  {
+    ASSERT_TRUE(wait((*open())->create_run(a_run())).has_value());
+  }
   execute("UPDATE comp_run_task_definitions SET definition = substr(definition, 1, 20)");
   auto store = open();
   ASSERT_TRUE(store.has_value());
@@ -199,7 +203,9 @@ TEST_F(SqliteFile, a_text_in_it_that_is_damaged_is_an_error_that_names_the_file)
 }
 
 TEST_F(SqliteFile, rows_that_break_an_invariant_are_damage_and_never_reach_the_core) {
-  { ASSERT_TRUE(wait((*open())->create_run(a_run())).has_value()); }
+  {
+    ASSERT_TRUE(wait((*open())->create_run(a_run())).has_value());
+  }
   auto store = open();
   const core::RunKey key{UserId(1), ProjectId("p"), Iteration(1)};
   for (const auto* state : {"RUNNING", "SUCCESS", "HAPPY"}) {
@@ -260,7 +266,9 @@ TEST_F(SqliteFile, a_folder_that_is_not_there_is_an_error_with_the_path) {
 
 TEST_F(SqliteFile, a_path_may_hold_any_character) {
   path_ = folder_ / "50% of? what#\xC3\xA4.db";
-  { ASSERT_TRUE(open().has_value()); }
+  {
+    ASSERT_TRUE(open().has_value());
+  }
 
   EXPECT_TRUE(fs::exists(path_));
 }

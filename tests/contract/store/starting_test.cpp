@@ -95,7 +95,12 @@ TEST_P(StoreContract, a_uuid_is_never_used_twice) {
 }
 
 TEST_P(StoreContract, a_definition_comes_back_as_it_was_given) {
-  NewRun run{.uuid = RunUuid("u"), .user = UserId(5), .project = ProjectId("p"), .request = "digest", .keep_going = true, .simulated = true};
+  NewRun run{.uuid = RunUuid("u"),
+             .user = UserId(5),
+             .project = ProjectId("p"),
+             .request = "digest",
+             .keep_going = true,
+             .simulated = true};
   run.tasks = {full_task("a"), full_task("b[\"x,y\",1]")};
   run.tasks[1].node.step = run.tasks[0].node.step;
   run.tasks[1].previous = nullptr;

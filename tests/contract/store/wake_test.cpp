@@ -82,8 +82,8 @@ TEST_P(StoreContract, marks_are_compared_with_marks_and_never_with_a_clock) {
   const auto key = create();
   wake(key);
   const auto ticket = begin(key);
-  wake(key);        // its mark is older …
-  pass_time(10s);   // … than the clock of the commit
+  wake(key);       // its mark is older …
+  pass_time(10s);  // … than the clock of the commit
 
   EXPECT_TRUE(commit(ticket).woken);
   EXPECT_TRUE(pending(key));

@@ -17,8 +17,9 @@ core::TaskDefinition a_task() {
 }
 
 TEST(Codec, what_is_as_usual_is_not_written) {
-  EXPECT_EQ(to_json(a_task(), 0),
-            R"({"id":"a[x,\"y\"]","step":0,"inputs":[{"port":"p","literal":"[1,\"two\"]"}],"key":{"definition":"d","inputs":{"p":"i"}}})");
+  EXPECT_EQ(
+      to_json(a_task(), 0),
+      R"({"id":"a[x,\"y\"]","step":0,"inputs":[{"port":"p","literal":"[1,\"two\"]"}],"key":{"definition":"d","inputs":{"p":"i"}}})");
   EXPECT_EQ(to_json(Steps{a_task().node.step}), R"([{"name":"s","shell":true,"words":["true"]}])");
   EXPECT_EQ(to_json(core::Reasons{}), "[]");
 }
@@ -72,7 +73,8 @@ TEST(Codec, every_character_comes_back) {
 }
 
 TEST(Codec, bytes_that_are_no_utf8_become_replacement_characters) {
-  const std::string bad[] = {"\x80", "\xC0\xAF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xF4\x90\x80\x80", "\xFF"};
+  const std::string bad[] = {"\x80", "\xC0\xAF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xF4\x90\x80\x80",
+                             "\xFF"};
   for (const auto& bytes : bad) {
     const auto back = errors_from(to_json(std::vector<Error>{{.code = "c", .what = "<" + bytes + ">"}}));
     ASSERT_TRUE(back.has_value()) << back.error().what;
