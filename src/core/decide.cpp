@@ -72,11 +72,15 @@ class Pass {
     std::map<Index, const Observation*> news;  // by task, so that the order of the answers does not matter
     for (const auto& observation : seen)
       if (const auto task = run_.live_task(observation.job)) news[*task] = &observation;
-    // What has ended may make the run drain: it is taken first, so that the rest is judged by one desire.
+    // What ends a task may make the run drain: it is taken first, so that the rest is judged by one desire.
+    constexpr Set<Seen> ends{Seen::done, Seen::erred}, proofs{Seen::barred, Seen::dead};
     for (const auto& [i, observation] : news)
-      if (observation->seen == Seen::done || observation->seen == Seen::erred) take(i, *observation);
+      if (ends.has(observation->seen)) take(i, *observation);
     for (const auto& [i, observation] : news)
-      if (observation->seen != Seen::done && observation->seen != Seen::erred) take(i, *observation);
+      if (proofs.has(observation->seen)) take(i, *observation);
+    expire_unstarted();
+    for (const auto& [i, observation] : news)
+      if (!ends.has(observation->seen) && !proofs.has(observation->seen)) take(i, *observation);
   }
 
   void take(Index i, const Observation& observation) {
@@ -123,13 +127,16 @@ class Pass {
     if (!policy_.waits_may_expire || desired_of_run() != Desired::run) return;
     for (const auto& [when, i] : run_.deadlines()) {
       if (when > now_) break;
-      if (taken_.contains(i) || desired_of(i) != Desired::expire) continue;
-      if (is_handed_over(at(i)))
-        apply(rule_for(Desired::expire, at(i).state, Seen::queued).then, i, nullptr);
-      else
-        fail_waiting(i);
+      if (!taken_.contains(i) && is_handed_over(at(i)) && desired_of(i) == Desired::expire) expire_handed_over(i, Seen::queued);
     }
     expire_lacking();
+  }
+  void expire_unstarted() {
+    if (!policy_.waits_may_expire || desired_of_run() != Desired::run) return;
+    for (const auto& [when, i] : run_.deadlines()) {
+      if (when > now_) break;
+      if (!is_handed_over(at(i)) && desired_of(i) == Desired::expire) fail_waiting(i);
+    }
   }
   /// Their limit is the policy's, so it is not among the run's deadlines; and nobody tells that nothing has changed.
   void expire_lacking() {
@@ -137,10 +144,15 @@ class Pass {
     for (const auto i : run_.live()) {
       if (taken_.contains(i) || at(i).state != State::waiting_for_resources) continue;
       if (desired_of(i) == Desired::expire)
-        apply(rule_for(Desired::expire, at(i).state, Seen::lacking).then, i, nullptr);
+        expire_handed_over(i, Seen::lacking);
       else
         wake_by(at(i).state_since + policy_.lacking_max);
     }
+  }
+
+  void expire_handed_over(Index i, Seen last_seen) {
+    apply(rule_for(Desired::expire, at(i).state, last_seen).then, i, nullptr);
+    taken_.insert(i);
   }
 
   // ---- the steps --------------------------------------------------------------------------------------------------------

@@ -308,6 +308,28 @@ TEST(Decide, waiting_for_resources_is_a_state_with_an_end) {
   EXPECT_EQ(scene.state(0), State::failed);
 }
 
+TEST(Decide, waiting_for_resources_ends_also_when_nobody_tells_of_it_again) {
+  Scene scene(run_of({{}, {}}));
+  scene.pass();
+  scene.pass({seen(scene.task(0), Seen::lacking), seen(scene.task(1), Seen::running)}, noon);
+  EXPECT_EQ(scene.pass({}, noon + 1min).wake_at, noon + 10min);
+  EXPECT_EQ(scene.pass({}, noon + 10min).bar.size(), 1u);
+}
+
+TEST(Decide, a_wait_that_is_over_lets_nothing_else_begin_in_the_same_pass) {
+  auto definition = run_of({{}, {}});
+  test::step_of(*definition, 1).limits.waiting = 30s;
+  Scene scene(definition);
+  scene.policy.room = 1;
+  scene.pass();
+  scene.policy.room = 0;
+  scene.pass({seen(scene.task(0), Seen::queued)}, noon + 1s);
+  const auto expired = scene.pass({seen(scene.task(0), Seen::queued)}, noon + 30s);
+  EXPECT_EQ(scene.state(1), State::failed);
+  EXPECT_EQ(expired.bar, std::vector<JobId>{*scene.task(0).job});
+  EXPECT_TRUE(expired.wake_at.has_value());
+}
+
 /// t1's last success was made from t0's product 7.
 std::shared_ptr<RunDefinition> with_a_cut_off() {
   auto definition = run_of({{}, {0}, {1}});
