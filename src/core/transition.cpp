@@ -25,7 +25,7 @@ constexpr Rule table[] = {
     {Desired::run, not_begun, Seen::lacking, Transition::lack, "the backend has it and nothing there can run it"},
     {going_on, not_begun, Seen::running, Transition::start, "it has begun"},
     {going_on, State::started, Seen::running, Transition::wait, "it runs"},
-    {Desired::run, State::started, {Seen::queued, Seen::lacking}, Transition::wait, "begun again elsewhere: its claim gives its result"},  // R15
+    {going_on, State::started, {Seen::queued, Seen::lacking}, Transition::wait, "begun again elsewhere: its claim gives its result"},  // R15
     {drain, live, {Seen::unknown, Seen::queued, Seen::lacking}, Transition::bar, "nothing new begins once a failure was seen"},
     {drain, live, Seen::barred, Transition::abort, "proof: it never began"},
     {expire, live, {Seen::unknown, Seen::queued, Seen::lacking}, Transition::bar, "it waited too long: it must not begin any more"},  // R13
