@@ -38,10 +38,10 @@ std::vector<JobId> jobs_to_ask(const core::Run& run, bool all) {
   return jobs;
 }
 
-/// A run that has ended and only owes releases is looked at soon, for somebody may wait until it owes nothing; later and later, the longer it
-/// owes. wake_at stays as it is: losing this is no harm.
+/// A run that has ended and still owes something is looked at soon, for somebody may wait until it owes nothing; later and later, the longer
+/// it owes. wake_at stays as it is: losing this is no harm.
 core::Duration time_to_settle(const core::Decision& decision, core::Instant now) {
-  if (!decision.ended || decision.release.empty()) return core::Duration::max();
+  if (!decision.ended) return core::Duration::max();
   return std::max<core::Duration>(now - *decision.ended, 5ms);
 }
 
