@@ -269,7 +269,7 @@ core::JobEnd collect(const Ticket& ticket, const Report& report, const std::stri
     end.error = std::move(products.error().error);
     return end;
   }
-  ::unlink(ticket.inputs_file().c_str());
+  if (ticket.has_inputs) ::unlink(ticket.inputs_file().c_str());
   end.products = std::move(*products);
   return end;
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <fstream>
 #include <set>
 #include <unordered_map>
 
@@ -74,6 +75,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   struct Run {
     std::uint64_t last = 0;                   ///< number of its newest news
     std::map<std::uint64_t, std::string> news;  ///< number -> job
+    std::set<std::uint64_t> forgotten;          ///< of these news, those that say `unknown`: dropped once they are told
   };
   struct Question {
     std::unique_ptr<Event> answered;
@@ -102,6 +104,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   Runtime& runtime_;
   asio::any_io_executor executor_;
   const LocalOptions options_;
+  const std::string no_inputs_ = options_.state + "/no-inputs.json";
   std::shared_ptr<Link> link_;
   std::unordered_map<std::string, Job> jobs_;  // looked up; walked only to find what the keeper is to be told again
   std::map<core::RunKey, Run> runs_;
@@ -116,6 +119,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
 
 void LocalBackend::Followed::begin() {
   make_folders(options_.state);
+  std::ofstream(no_inputs_) << "{}\n";
   const std::weak_ptr<Followed> weak = weak_from_this();
   link_ = std::make_shared<Link>(
       executor_, runtime_, LinkOptions{.state = options_.state, .keeper = options_.keeper},
@@ -199,7 +203,7 @@ awaitable<Result<void>> LocalBackend::Followed::submit(std::vector<core::Job> jo
     if (is_final(known.seen) && known.seen != Seen::unknown) continue;  // its news are there already
     known.run = job.run;
     known.ticket = std::make_shared<const Ticket>(ticket_of(job, folder));
-    known.spec = std::make_shared<const Spec>(spec_of(job, *known.ticket));
+    known.spec = std::make_shared<const Spec>(spec_of(job, *known.ticket, no_inputs_));
     if (known.number == 0 || known.seen == Seen::unknown) note(job.id.value(), known, Seen::queued, false);
     begin.jobs.push_back(*known.spec);
   }
@@ -229,14 +233,14 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
   const auto there = runs_.find(run);
   Observed observed{.cursor = {std::max(after.value, there == runs_.end() ? 0 : there->second.last)}};
   if (there != runs_.end()) {
-    auto& news = there->second.news;
-    for (auto at = news.begin(); at != news.end();) {
-      const auto job = jobs_.find(at->second);
-      const bool settled = at->first <= after.value && job->second.seen == Seen::unknown;
-      if (at->first > after.value) seen[at->second] = observation(at->second, job->second);
-      if (settled) jobs_.erase(job);  // released, told, and the telling committed
-      at = settled ? news.erase(at) : std::next(at);
+    auto& [last, news, forgotten] = there->second;
+    while (!forgotten.empty() && *forgotten.begin() <= after.value) {  // released, told, and the telling committed
+      const auto old = news.find(*forgotten.begin());
+      jobs_.erase(old->second);
+      news.erase(old);
+      forgotten.erase(forgotten.begin());
     }
+    for (auto at = news.upper_bound(after.value); at != news.end(); ++at) seen[at->second] = observation(at->second, jobs_.at(at->second));
   }
   for (const auto& id : ask_for)
     if (const auto job = jobs_.find(id.value()); job != jobs_.end()) {
@@ -300,8 +304,10 @@ void LocalBackend::Followed::note(const std::string& id, Job& job, Seen seen, bo
   job.seen = seen;
   auto& run = runs_[job.run];
   run.news.erase(job.number);
+  run.forgotten.erase(job.number);
   job.number = ++run.last;
-  run.news[job.number] = id;
+  run.news.emplace_hint(run.news.end(), job.number, id);
+  if (seen == Seen::unknown) run.forgotten.insert(job.number);
   if (seen == Seen::running) {
     watched_.insert(id);
     if (!std::exchange(progress_timer_, true)) asio::co_spawn(executor_, watch_progress(shared_from_this()), rethrow);

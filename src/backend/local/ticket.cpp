@@ -77,7 +77,7 @@ std::int64_t microseconds(const std::optional<core::Duration>& limit) { return l
 std::string encode(const Ticket& ticket) {
   Writer out;
   out.add(ticket_version).add(ticket.run.user.value()).add(ticket.run.project.value()).add(ticket.run.iteration.value());
-  out.add(ticket.node).add(ticket.folder).add(ticket.work);
+  out.add(ticket.node).add(ticket.folder).add(ticket.work).add(ticket.has_inputs);
   out.add(static_cast<std::uint32_t>(ticket.outputs.size()));
   for (const auto& output : ticket.outputs) out.add(output.port).add(output.kind).add(output.name).add(output.by_stat);
   out.add(static_cast<std::uint32_t>(ticket.stamps.size()));
@@ -96,6 +96,7 @@ std::optional<Ticket> decode_ticket(std::string_view bytes) {
   ticket.node = in.text();
   ticket.folder = in.text();
   ticket.work = in.text();
+  ticket.has_inputs = in.number<std::uint8_t>() != 0;
   for (auto left = in.count(); left > 0; --left) {
     core::Output output;
     output.port = in.text();
@@ -121,7 +122,7 @@ std::optional<Ticket> decode_ticket(std::string_view bytes) {
 Ticket ticket_of(const core::Job& job, const std::string& runs) {
   Ticket ticket{.run = job.run, .node = job.node.value(), .folder = job.folder,
                 .work = runs + "/" + job.run_uuid.value() + "/" + job.folder + "." + std::to_string(job.attempt),
-                .stamps = job.stamps, .simulated = job.simulated,
+                .has_inputs = !job.simulated && !job.inputs.empty(), .stamps = job.stamps, .simulated = job.simulated,
                 .run_us = microseconds(job.step->limits.run), .silence_us = microseconds(job.step->limits.silence)};
   if (!job.simulated) ticket.outputs = job.step->outputs;
   return ticket;
@@ -143,7 +144,7 @@ std::string inputs_text(const core::Job& job) {
   return text + "}\n";
 }
 
-Spec spec_of(const core::Job& job, const Ticket& ticket) {
+Spec spec_of(const core::Job& job, const Ticket& ticket, const std::string& no_inputs) {
   const auto& step = *job.step;
   Spec spec{.id = job.id.value(), .folder = ticket.work, .resources = step.resources, .run_us = ticket.run_us,
             .silence_us = ticket.silence_us, .grace_us = step.limits.grace.count(), .ticket = encode(ticket)};
@@ -151,13 +152,13 @@ Spec spec_of(const core::Job& job, const Ticket& ticket) {
   const core::Lookup lookup = [&](std::string_view space, std::string_view name) { return value_of(job, ticket, space, name); };
   spec.environment = {std::string(job_variable) + "=" + job.id.value(), "BATON_NODE=" + job.node.value(),
                       "BATON_RUN=" + job.run_uuid.value(), "BATON_ATTEMPT=" + std::to_string(job.attempt),
-                      "BATON_CPUS=" + number_text(cpus_of(step)), "BATON_INPUTS=" + ticket.inputs_file(),
+                      "BATON_CPUS=" + number_text(cpus_of(step)), "BATON_INPUTS=" + (ticket.has_inputs ? ticket.inputs_file() : no_inputs),
                       "BATON_OUTPUTS=" + ticket.outputs_file()};
   if (job.simulated) {
     spec.argv = {"/bin/true"};
     return spec;
   }
-  spec.inputs = inputs_text(job);
+  if (ticket.has_inputs) spec.inputs = inputs_text(job);
   if (step.command.shell)
     spec.argv = {"/bin/sh", "-eu", "-c", core::substitute(step.command.words.front(), core::Quoting::shell, lookup)};
   else

@@ -15,6 +15,7 @@ struct Ticket {
   std::string node;
   std::string folder;  ///< the job's own name for the published folder: folder_of(node)
   std::string work;    ///< absolute: the work directory; `<work>.log`, `<work>.in.json`, `<work>.out.json` beside it
+  bool has_inputs = false;  ///< else BATON_INPUTS names a file that all such jobs share
   std::vector<core::Output> outputs;
   std::vector<core::Stamp> stamps;
   bool simulated = false;
@@ -33,7 +34,8 @@ struct Ticket {
 /// Where the job works: `<runs>/<run uuid>/<folder>.<attempt>`.
 [[nodiscard]] Ticket ticket_of(const core::Job& job, const std::string& runs);
 /// The job as the keeper is told of it; pure: the same job gives the same bytes (R1).
-[[nodiscard]] Spec spec_of(const core::Job& job, const Ticket& ticket);
+/// @param no_inputs  the file of those that have none: it holds `{}`
+[[nodiscard]] Spec spec_of(const core::Job& job, const Ticket& ticket, const std::string& no_inputs);
 /// Text of BATON_INPUTS: `{"port": value | path | list, …}`.
 [[nodiscard]] std::string inputs_text(const core::Job& job);
 
