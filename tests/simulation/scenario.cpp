@@ -111,7 +111,8 @@ Scenario any_scenario(World& world) {
                             .user = UserId(1),
                             .id = ProjectId(name),
                             .selection = {},
-                            .keep_going = world.one_in(3)},
+                            .keep_going = world.one_in(3),
+                            .simulated = world.one_in(12)},
                 .at = core::Duration(world.below(again ? 15'000'000 : 3'000'000)),
                 .cancelled_after = {}};
     if (world.one_in(4)) order.cancelled_after = core::Duration(world.below(world.one_in(2) ? 6'000'000 : 500'000));

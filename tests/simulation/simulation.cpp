@@ -1,6 +1,7 @@
 #include "simulation.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "scheduling/stop.hpp"
 #include "scheduling/worker.hpp"
 #include "store/memory/memory_store.hpp"
+#include "store/sqlite/sqlite_store.hpp"
 
 namespace baton::simulation {
 namespace {
@@ -28,7 +30,9 @@ struct Servers {
   World::Who who;
   SimulatedRuntime runtime;
   Scenario scenario;
-  MemoryStore store;
+  std::function<void(const ReplicaId&)> declare_gone;
+  std::unique_ptr<Store> kept;
+  Store& store;
   MemoryBroker broker;
   MemoryLocks locks;
   MemoryCluster cluster;
@@ -39,19 +43,20 @@ struct Servers {
   Fibers fibers;
   Faults faults;
 
-  Servers(World& w, bool kept)
+  Servers(World& w, bool telling)
       : world(w),
         who(w.start()),
         runtime(w, who),
         scenario(any_scenario(w)),
-        store([&w] { return w.wall(); }),
+        kept(open_store()),
+        store(*kept),
         broker([&w] { return w.now(); }),
         locks([&w] { return w.now(); }),
         cluster(runtime, scenario.cluster, [this](const core::Job& job) { return fate_of(scenario, job); }),
         publisher(broker, runtime),
         truth(w, store, broker, cluster, scenario.policy),
         wire{w, who, runtime, cluster, publisher, truth, {}},
-        story(w, kept),
+        story(w, telling),
         faults(w) {
     cluster.watch({.begins = [this](const core::Job& job) { truth.begins(job); },
                    .tells =
@@ -59,6 +64,17 @@ struct Servers {
                          truth.doubt_job(job);
                          if (story.kept()) story.say("cluster", short_name(job) + ' ' + std::string(what));
                        }});
+  }
+  std::unique_ptr<Store> open_store() {
+    if (!scenario.sqlite) {
+      auto memory = std::make_unique<MemoryStore>([&w = world] { return w.wall(); });
+      declare_gone = [&store = *memory](const ReplicaId& replica) { store.declare_gone(replica); };
+      return memory;
+    }
+    auto sqlite = SqliteStore::open(runtime, {.path = ":memory:"});
+    BATON_ASSERT(sqlite.has_value());
+    declare_gone = [&store = **sqlite](const ReplicaId& replica) { store.declare_gone(replica); };
+    return std::move(*sqlite);
   }
   static std::string short_name(const JobId& job) {
     const auto& id = job.value();
@@ -209,7 +225,7 @@ class Simulation {
       servers_.story.say(place.replica->name, "is gone");
       servers_.wire.clients.erase(place.replica->who);
       servers_.truth.left(place.replica->who);
-      servers_.store.declare_gone(ReplicaId(place.replica->name));
+      servers_.declare_gone(ReplicaId(place.replica->name));
       for (auto& wish : wishes_)
         if (wish.asking && asked_by_[&wish] == place.replica->who) wish.asking = false;
       place.replica.reset();
@@ -336,6 +352,7 @@ class Simulation {
     outcome_.violation = servers_.truth.violation();
     outcome_.steps = world_.steps();
     outcome_.trace = world_.trace();
+    outcome_.sqlite = servers_.scenario.sqlite;
     outcome_.commits = servers_.truth.commits();
     outcome_.time = world_.now();
     outcome_.table = servers_.faults.table();
