@@ -184,8 +184,10 @@ core::From within_run(const core::From& from, const std::map<Index, Index>& renu
     const auto& made = facts.history[source.node].success;
     BATON_ASSERT(made != nullptr);  // a producer that is not planned is up to date
     const auto product = std::ranges::find(made->products, source.port, &core::Product::port);
-    BATON_ASSERT(product != made->products.end());
-    source = {.node = 0, .port = source.port, .given = std::make_shared<const core::Product>(*product)};
+    // A pretended success made nothing, and pretended jobs read nothing.
+    BATON_ASSERT(product != made->products.end() || made->simulated);
+    auto given = product == made->products.end() ? core::Product{source.port, core::Value{"null"}} : *product;
+    source = {.node = 0, .port = source.port, .given = std::make_shared<const core::Product>(std::move(given))};
   }
   return result;
 }
