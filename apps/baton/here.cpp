@@ -87,7 +87,9 @@ Result<std::unique_ptr<cli::Workplace>> Here::work(cli::WorkOptions options) {
   std::error_code wrong;
   const bool made = fs::create_directories(options.dir, wrong);
   if (wrong)
-    return fail({.code = "state.unusable", .what = "the state directory cannot be made: " + wrong.message(), .where = options.dir,
+    return fail({.code = "state.unusable",
+                 .what = "the state directory cannot be made: " + wrong.message(),
+                 .where = options.dir,
                  .way_out = "give another one with --state"});
   auto lock = StateLock::take(options.dir, options.project);
   if (!lock) return fail(lock.error());

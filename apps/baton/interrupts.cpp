@@ -24,7 +24,7 @@ void InterruptSignals::on_interrupt(std::function<void()> told) {
   state_->told = std::move(told);
   if (!first) return;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction now {};
+    struct sigaction now{};
     if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) continue;
     state_->signals.add(signal);
   }

@@ -36,7 +36,8 @@ std::optional<double> cgroup_ram() {
     const fs::path root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
     const auto* name = unified ? "memory.max" : "memory.limit_in_bytes";
     for (fs::path inside = unified ? line.substr(3) : line.substr(memory + 8);; inside = inside.parent_path()) {
-      if (const auto limit = number_in((root / inside.relative_path() / name).string())) strictest = std::min(strictest.value_or(*limit), *limit);
+      if (const auto limit = number_in((root / inside.relative_path() / name).string()))
+        strictest = std::min(strictest.value_or(*limit), *limit);
       if (inside == inside.parent_path()) break;
     }
   }

@@ -15,7 +15,9 @@ namespace {
 using namespace baton;
 
 /// `baton keeper --state DIR`: how a baton starts the keeper of its local jobs, with the line to it as descriptor 3. Not for people.
-bool is_keeper(const std::vector<std::string>& words) { return words.size() == 3 && words[0] == "keeper" && words[1] == "--state"; }
+bool is_keeper(const std::vector<std::string>& words) {
+  return words.size() == 3 && words[0] == "keeper" && words[1] == "--state";
+}
 
 awaitable<void> execute(cli::House& house, cli::Terminal& terminal, cli::Options options, cli::ExitCode& code) {
   code = co_await cli::execute(house, terminal, std::move(options));

@@ -14,7 +14,7 @@ constexpr std::size_t content_bytes_max = 4096;
 std::string path_in(const std::string& dir) { return dir + "/lock"; }
 
 struct flock whole_file() {
-  struct flock lock {};
+  struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   return lock;
@@ -25,7 +25,9 @@ struct flock whole_file() {
 Result<std::unique_ptr<StateLock>> StateLock::take(const std::string& dir, const std::string& project) {
   const int file = ::open(path_in(dir).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file < 0)
-    return fail({.code = "state.unusable", .what = std::string("the state directory cannot be written: ") + std::strerror(errno), .where = dir,
+    return fail({.code = "state.unusable",
+                 .what = std::string("the state directory cannot be written: ") + std::strerror(errno),
+                 .where = dir,
                  .way_out = "give another one with --state"});
   std::unique_ptr<StateLock> lock(new StateLock(file));
   auto wanted = whole_file();
@@ -33,7 +35,9 @@ Result<std::unique_ptr<StateLock>> StateLock::take(const std::string& dir, const
     const int why = errno;
     if (why == EACCES || why == EAGAIN)
       return fail({.code = "state.held", .what = "the state directory is held by another baton", .where = dir, .way_out = {}});
-    return fail({.code = "state.unusable", .what = std::string("the state directory cannot be locked: ") + std::strerror(why), .where = dir,
+    return fail({.code = "state.unusable",
+                 .what = std::string("the state directory cannot be locked: ") + std::strerror(why),
+                 .where = dir,
                  .way_out = "give another one with --state"});
   }
   const auto content = std::to_string(::getpid()) + " " + project + "\n";

@@ -26,7 +26,8 @@ constexpr std::array commands{
             "  baton run pipeline.yaml --set n=10    another value for the parameter n\n"
             "\n"
             "After a kill, the same command goes on where it stopped. Ctrl-C stops the jobs and ends; twice kills them.\n"
-            "Exit code: 0 all succeeded or up to date, 1 a task failed, 2 bad usage or input, 3 cancelled, 4 the surroundings failed."},
+            "Exit code: 0 all succeeded or up to date, 1 a task failed, 2 bad usage or input, 3 cancelled, 4 the surroundings "
+            "failed."},
     Command{Verb::plan, "plan", "Show which tasks would run, and all reasons of each; writes nothing",
             "  baton plan pipeline.yaml\n"
             "  baton plan pipeline.yaml count --set ploidy=1\n"
@@ -64,8 +65,9 @@ struct Parser {
     app.add_flag("--version", print_version, "Print the version and exit");
     app.require_subcommand(0, 1);
     app.allow_extras();
-    app.footer("\nExamples:\n  baton run pipeline.yaml\n  baton plan pipeline.yaml\n  baton run --help\n\n"
-               "A pipeline is described in a YAML file; its state is kept in .baton/ and its results in baton-out/, both beside it.\n");
+    app.footer(
+        "\nExamples:\n  baton run pipeline.yaml\n  baton plan pipeline.yaml\n  baton run --help\n\n"
+        "A pipeline is described in a YAML file; its state is kept in .baton/ and its results in baton-out/, both beside it.\n");
     for (const auto& command : commands) add(command);
   }
 
@@ -74,7 +76,8 @@ struct Parser {
     sub->allow_extras();
     sub->footer("\nExamples:\n" + std::string(command.examples) + "\n");
     sub->callback([this, verb = command.verb] { options.verb = verb; });
-    if (command.verb != Verb::logs) sub->add_flag("--json", options.json, "Print one JSON object on stdout, and nothing else there");
+    if (command.verb != Verb::logs)
+      sub->add_flag("--json", options.json, "Print one JSON object on stdout, and nothing else there");
     if (command.verb == Verb::version) return;
     add_file(*sub, command.verb);
     if (command.verb != Verb::run) add_state(*sub);
@@ -97,7 +100,8 @@ struct Parser {
     if (verb == Verb::why || verb == Verb::logs)
       sub.add_option("NODE", options.nodes, "A step, or one of its tasks: 'align[a]'")->expected(1)->required()->type_name("");
     if (verb == Verb::run || verb == Verb::plan)
-      sub.add_option("NODE", options.nodes, "Steps, or single tasks 'align[a]'; with those of their ancestors that must run (default: all)")
+      sub.add_option("NODE", options.nodes,
+                     "Steps, or single tasks 'align[a]'; with those of their ancestors that must run (default: all)")
           ->type_name("");
   }
 
@@ -108,7 +112,9 @@ struct Parser {
   void add_selection(CLI::App& sub) {
     sub.add_flag("--force", options.force, "Run all tasks, or the named ones, in any case");
     if (sub.get_name() == "plan")
-      sub.add_option("--simulate", options.simulate, "Plan as for `baton run --simulate`")->check(CLI::Validator(CLI::NonNegativeNumber).description(""))->type_name("SCALE");
+      sub.add_option("--simulate", options.simulate, "Plan as for `baton run --simulate`")
+          ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
+          ->type_name("SCALE");
   }
 
   void add_values(CLI::App& sub) {
@@ -121,12 +127,16 @@ struct Parser {
   }
 
   void add_run(CLI::App& sub) {
-    sub.add_option("-j,--jobs", options.jobs, "Tasks at a time (default: the CPUs)")->check(CLI::Range(1U, 100'000U).description(""))->type_name("N");
+    sub.add_option("-j,--jobs", options.jobs, "Tasks at a time (default: the CPUs)")
+        ->check(CLI::Range(1U, 100'000U).description(""))
+        ->type_name("N");
     sub.add_flag("-k,--keep-going", options.keep_going, "After a failure, go on where it allows");
     sub.add_flag("--dry-run", options.dry_run, "The same as `baton plan`");
     add_values(sub);
-    sub.add_option("--resources", options.resources, "What this machine has to share out: license-x=2,ram=8GiB")->type_name("LIST");
-    sub.add_option("--simulate", options.simulate, "Run `true` in the place of each command; nothing is made or checked (SCALE: of recorded run times)")
+    sub.add_option("--resources", options.resources, "What this machine has to share out: license-x=2,ram=8GiB")
+        ->type_name("LIST");
+    sub.add_option("--simulate", options.simulate,
+                   "Run `true` in the place of each command; nothing is made or checked (SCALE: of recorded run times)")
         ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
         ->type_name("SCALE");
     add_state(sub);
@@ -162,7 +172,8 @@ Answer unknown_option(const CLI::App& app, std::string_view typed, std::string_v
 /// What the parser did not know what to do with.
 Answer left_over(const CLI::App& app, const std::string& word, std::string_view command) {
   if (word.size() > 1 && word[0] == '-') return unknown_option(app, word, command);
-  return wrong("'" + std::string(command) + "' takes no further argument: " + formats::quote(word), {}, command);
+  return wrong("'" + std::string(command.empty() ? "baton" : command) + "' takes no further argument: " + formats::quote(word),
+               {}, command);
 }
 
 /// A first word that is no command: CLI11 would hand it to the options after it.
@@ -198,11 +209,8 @@ std::variant<Options, Answer> parse_arguments(std::span<const std::string> words
   }
   if (parser.print_version) return Options{.verb = Verb::version};
   const auto chosen = parser.app.get_subcommands();
-  if (chosen.empty()) {
-    const auto left = parser.app.remaining();
-    if (!left.empty()) return left_over(parser.app, left.front(), {});
-    return Answer{ExitCode::bad_input, parser.app.help()};
-  }
+  if (const auto before = parser.app.remaining(); !before.empty()) return left_over(parser.app, before.front(), {});
+  if (chosen.empty()) return Answer{ExitCode::bad_input, parser.app.help()};
   const auto left = chosen.front()->remaining();
   if (!left.empty()) return left_over(*chosen.front(), left.front(), chosen.front()->get_name());
   return std::move(parser.options);

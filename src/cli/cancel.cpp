@@ -19,7 +19,8 @@ bool is_unfinished(const std::optional<RunView>& run) { return run && !core::is_
 std::string outcome_text(const Session& session, const std::optional<RunView>& run) {
   const auto name = printable(session.places.project.value());
   if (!run) return name + ": nothing to cancel\n";
-  return name + ": run " + std::to_string(run->key.iteration.value()) + " ended " + std::string(core::to_text(run->record.result)) + "\n";
+  return name + ": run " + std::to_string(run->key.iteration.value()) + " ended " +
+         std::string(core::to_text(run->record.result)) + "\n";
 }
 
 ExitCode finish(Session& session, const std::optional<RunView>& run) {

@@ -30,7 +30,8 @@ Engine::Engine(House& house, Workplace& place, ProjectId project)
       gate_(house.runtime().gate()),
       replica_(house.runtime().uuid()),
       worker_(house.runtime(), place.store(), queue_, place.lock(), place.backend(), worker_options()),
-      manager_(house.runtime(), place.store(), queue_, place.lock(), {.trouble = [this](const Error& error) { in_trouble(error); }}) {}
+      manager_(house.runtime(), place.store(), queue_, place.lock(),
+               {.trouble = [this](const Error& error) { in_trouble(error); }}) {}
 
 WorkerOptions Engine::worker_options() {
   WorkerOptions options;

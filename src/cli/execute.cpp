@@ -22,9 +22,7 @@ awaitable<ExitCode> execute(House& house, Terminal& terminal, Options options) {
     case Verb::history: code = co_await history(session); break;
     case Verb::logs: code = co_await logs(session); break;
     case Verb::cancel: code = co_await cancel(session); break;
-    case Verb::version:
-      terminal.data(session.options.json ? version_json() : std::string("baton " BATON_VERSION "\n"));
-      break;
+    case Verb::version: terminal.data(session.options.json ? version_json() : std::string("baton " BATON_VERSION "\n")); break;
   }
   co_return code;
 }

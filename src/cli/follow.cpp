@@ -7,9 +7,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto look_every = 100ms;      // often enough for a person; reading costs a run of trivial tasks under 2 %
+constexpr auto look_every = 100ms;  // often enough for a person; reading costs a run of trivial tasks under 2 %
 constexpr auto look_at_least = 1s;
-constexpr auto owing_max = 5s;          // a final run waits so long for its jobs' release, which the next run would finish
+constexpr auto owing_max = 5s;     // a final run waits so long for its jobs' release, which the next run would finish
+constexpr auto trouble_told = 1s;  // what passes by sooner is nobody's business
 constexpr auto trouble_max = 30s;
 
 /// Does what was asked for since `heard`.
@@ -20,6 +21,18 @@ awaitable<void> obey(Session& session, Engine& engine, core::RunKey run, const I
   session.terminal.talk(hard ? "killing the jobs\n" : "stopping: waiting for the jobs to end; once more kills them\n");
   const auto asked = co_await engine.cancel(run, hard);
   if (!asked) session.terminal.talk("could not ask for the end: " + printable(asked.error().what) + "\n");
+}
+
+/// How long its passes have failed, if they do; says so once.
+core::Duration trouble_for(Session& session, const Engine& engine, std::optional<core::Duration>& told) {
+  const auto& trouble = engine.trouble();
+  if (!trouble) return core::Duration::zero();
+  const auto lasts = session.house.runtime().steady() - trouble->since;
+  if (lasts > trouble_told && told != trouble->since) {
+    told = trouble->since;
+    session.terminal.talk("trouble, tried again: " + printable(trouble->error.what) + " [" + trouble->error.code + "]\n");
+  }
+  return lasts;
 }
 
 }  // namespace
@@ -37,7 +50,7 @@ awaitable<Result<RunView>> follow(Session& session, Engine& engine, Store& store
                                   Progress& progress) {
   auto& runtime = session.house.runtime();
   auto known = Fence::none();
-  std::optional<core::Duration> final_since;
+  std::optional<core::Duration> final_since, told;
   int heard = 0;
   interrupts.following(true);
   for (;;) {
@@ -57,7 +70,7 @@ awaitable<Result<RunView>> follow(Session& session, Engine& engine, Store& store
                       .what = "run " + std::to_string(run.iteration.value()) + " is held: its passes failed again and again",
                       .where = view->last_failure,
                       .way_out = "`baton cancel` stops what still runs of it"});
-    if (engine.trouble() && runtime.steady() - engine.trouble()->since > trouble_max) co_return fail(engine.trouble()->error);
+    if (trouble_for(session, engine, told) > trouble_max) co_return fail(engine.trouble()->error);
     co_await engine.wait(look_every, look_at_least);
   }
 }

@@ -14,9 +14,9 @@ std::string history_text(const Session& session, const std::vector<PastRun>& run
   table.add({"RUN", "RESULT", "CREATED", "TOOK", "TASKS"});
   for (const auto& [run, tasks] : runs) {
     const auto& record = run.record;
-    table.add({std::to_string(run.key.iteration.value()), std::string(core::to_text(record.result)) + (run.simulated ? " (simulated)" : ""),
-               core::to_text(record.created), record.started && record.ended ? core::to_text(*record.ended - *record.started) : "-",
-               counts_text(tasks)});
+    table.add({std::to_string(run.key.iteration.value()),
+               std::string(core::to_text(record.result)) + (run.simulated ? " (simulated)" : ""), core::to_text(record.created),
+               record.started && record.ended ? core::to_text(*record.ended - *record.started) : "-", counts_text(tasks)});
   }
   return table.text();
 }

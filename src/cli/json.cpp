@@ -73,9 +73,11 @@ std::string run_json(const std::optional<RunView>& run, const std::vector<TaskRe
   return text_of({{"run", json_of(run)}, {"tasks", json_of(tasks)}});
 }
 
-std::string status_json(const std::optional<RunView>& run, const std::vector<TaskReport>& tasks, const std::optional<Holder>& holder) {
+std::string status_json(const std::optional<RunView>& run, const std::vector<TaskReport>& tasks,
+                        const std::optional<Holder>& holder) {
   auto list = json_of(tasks);
-  for (std::size_t i = 0; i < tasks.size(); ++i) list[i]["progress"] = tasks[i].progress ? Json(*tasks[i].progress) : Json(nullptr);
+  for (std::size_t i = 0; i < tasks.size(); ++i)
+    list[i]["progress"] = tasks[i].progress ? Json(*tasks[i].progress) : Json(nullptr);
   return text_of({{"run", json_of(run)}, {"tasks", std::move(list)}, {"pid", holder ? Json(holder->pid) : Json(nullptr)}});
 }
 
@@ -85,7 +87,8 @@ std::string plan_json(const core::Project& project, const core::Plan& plan) {
   for (std::size_t i = 0; i < project.nodes.size(); ++i) {
     const auto& node = project.nodes[i];
     tasks.push_back({{"node", node.id.value()}, {"run", !plan.reasons[i].empty()}, {"reasons", json_of(plan.reasons[i])}});
-    for (const auto before : core::predecessors(node)) edges.push_back(Json::array({project.nodes[before].id.value(), node.id.value()}));
+    for (const auto before : core::predecessors(node))
+      edges.push_back(Json::array({project.nodes[before].id.value(), node.id.value()}));
   }
   return text_of({{"tasks", std::move(tasks)}, {"edges", std::move(edges)}});
 }

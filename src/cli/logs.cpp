@@ -37,7 +37,8 @@ void take(Source& source, const core::TaskRecord& record) {
 Error unknown_node(const std::string& word, const std::vector<NodeView>& nodes) {
   std::vector<std::string_view> known;
   for (const auto& node : nodes) known.emplace_back(node.node.value());
-  if (known.empty()) return {.code = "usage.no_run", .what = "there is no run yet, so no log", .way_out = "`baton run` makes one"};
+  if (known.empty())
+    return {.code = "usage.no_run", .what = "there is no run yet, so no log", .way_out = "`baton run` makes one"};
   return {.code = "usage.unknown_node",
           .what = "no run had a node " + formats::quote(word),
           .way_out = formats::suggestion("nodes", word, known)};

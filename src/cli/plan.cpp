@@ -16,8 +16,8 @@ std::string plan_text(const core::Project& project, const core::Plan& plan) {
       name.clear();
     }
   }
-  return project.name + ": " + std::to_string(plan.nodes.size()) + " of " + counted(project.nodes.size(), "task") + " would run\n" +
-         table.text();
+  return project.name + ": " + std::to_string(plan.nodes.size()) + " of " + counted(project.nodes.size(), "task") +
+         " would run\n" + table.text();
 }
 
 }  // namespace
@@ -34,7 +34,8 @@ awaitable<ExitCode> plan(Session& session) {
                         .simulated = session.options.simulate.has_value()};
   const auto planned = co_await plan_request(**store, session.house.files(), request);
   if (!planned) co_return tell(session, planned.error());
-  session.terminal.data(session.options.json ? plan_json(pipeline->project, planned->plan) : plan_text(pipeline->project, planned->plan));
+  session.terminal.data(session.options.json ? plan_json(pipeline->project, planned->plan)
+                                             : plan_text(pipeline->project, planned->plan));
   co_return ExitCode::good;
 }
 

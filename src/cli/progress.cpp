@@ -44,7 +44,8 @@ std::string last_lines(const std::string& log) {
   text.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   std::size_t start = text.size();
-  for (std::size_t lines = 0; lines < lines_max && start != std::string::npos && start > 0; ++lines) start = text.rfind('\n', start - 1);
+  for (std::size_t lines = 0; lines < lines_max && start != std::string::npos && start > 0; ++lines)
+    start = text.rfind('\n', start - 1);
   if (start != std::string::npos && start < text.size() && text[start] == '\n') text.erase(0, start + 1);
   return indented(printable(text));
 }
@@ -78,8 +79,13 @@ void Progress::tell_end(const TaskView& task) {
   const auto name = place() + printable(task.node.value());
   if (record.state == core::State::success) {
     auto detail = duration_of(record);
-    if (record.attempt > 1 && !record.reused) detail += (detail.empty() ? "" : ", ") + ("attempt " + std::to_string(record.attempt));
-    lines_ += name + (record.reused ? ": up to date after all" : detail.empty() ? "" : "  " + terminal_.coloured(Colour::dim, detail)) + "\n";
+    if (record.attempt > 1 && !record.reused)
+      detail += (detail.empty() ? "" : ", ") + ("attempt " + std::to_string(record.attempt));
+    lines_ += name +
+              (record.reused    ? ": up to date after all"
+               : detail.empty() ? ""
+                                : "  " + terminal_.coloured(Colour::dim, detail)) +
+              "\n";
     return;
   }
   if (record.state == core::State::aborted) return;  // the end says how many
@@ -100,7 +106,8 @@ void Progress::tell_end(const TaskView& task) {
 void Progress::tell_long(core::Instant now) {
   std::vector<const Known*> running;
   for (const auto& [task, known] : tasks_)
-    if (known.state == core::State::started && known.started && now - *known.started >= tell_long_every) running.push_back(&known);
+    if (known.state == core::State::started && known.started && now - *known.started >= tell_long_every)
+      running.push_back(&known);
   if (running.empty()) return;
   told_at_ = now;
   auto line = place() + std::to_string(running.size()) + (running.size() == 1 ? " runs on: " : " run on: ");

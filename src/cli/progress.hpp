@@ -38,8 +38,8 @@ class Progress {
   Terminal& terminal_;
   std::map<Index, Known> tasks_;
   std::size_t ended_ = 0;
-  std::string lines_;            ///< of this show()
-  core::Instant told_at_{};      ///< when what runs for long was told
+  std::string lines_;        ///< of this show()
+  core::Instant told_at_{};  ///< when what runs for long was told
   bool shown_ = false;
 };
 

@@ -33,8 +33,10 @@ std::string near_path(const std::string& path) {
 std::string beginning(const std::string& name, const Started& started, std::size_t nodes) {
   std::string text;
   if (started.cancelled)
-    text += name + ": " + number_of(*started.cancelled) + " was interrupted, and asked for something else: it was cancelled first\n";
-  if (!started.run) return text + name + ": nothing to do: " + (nodes == 1 ? "its task is" : "all that was asked for is") + " up to date\n";
+    text +=
+        name + ": " + number_of(*started.cancelled) + " was interrupted, and asked for something else: it was cancelled first\n";
+  if (!started.run)
+    return text + name + ": nothing to do: " + (nodes == 1 ? "its task is" : "all that was asked for is") + " up to date\n";
   if (started.resumed) return text + name + ": " + number_of(*started.run) + " was interrupted, and goes on\n";
   return text + name + ": " + std::to_string(started.planned.plan.nodes.size()) + " of " + counted(nodes, "task") + " to run (" +
          number_of(*started.run) + ")\n";
@@ -78,8 +80,8 @@ awaitable<Result<void>> print_json(Session& session, Store& store, const core::P
 }
 
 /// From the start of the run to its end; the engine is serving.
-awaitable<ExitCode> run_served(Session& session, const Pipeline& pipeline, Workplace& place, Engine& engine, Interrupts& interrupts,
-                               bool& bad_input) {
+awaitable<ExitCode> run_served(Session& session, const Pipeline& pipeline, Workplace& place, Engine& engine,
+                               Interrupts& interrupts, bool& bad_input) {
   auto& store = place.store();
   const auto& name = pipeline.project.name;
   auto request = request_of(session, pipeline);

@@ -20,7 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t document_bytes_max = (std::size_t{16} << 20U) + 1;  // one more than may be parsed, so that the parser sees the excess
+constexpr std::size_t document_bytes_max =
+    (std::size_t{16} << 20U) + 1;  // one more than may be parsed, so that the parser sees the excess
 
 std::string absolute(const std::string& path) {
   auto text = fs::absolute(path).lexically_normal().string();
@@ -79,7 +80,10 @@ Result<std::map<std::string, std::string>> values_of(const Options& options) {
   for (const auto& word : options.set) {
     const auto equals = word.find('=');
     if (equals == std::string::npos || equals == 0)
-      return fail({.code = "usage.set", .what = "--set " + formats::quote(word) + " has no '='", .where = {}, .way_out = "write --set NAME=VALUE"});
+      return fail({.code = "usage.set",
+                   .what = "--set " + formats::quote(word) + " has no '='",
+                   .where = {},
+                   .way_out = "write --set NAME=VALUE"});
     values[word.substr(0, equals)] = word.substr(equals + 1);
   }
   return values;
@@ -97,7 +101,8 @@ std::optional<double> size_from(std::string_view text) {
     }
   double number = 0;
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (wrong != std::errc() || end != text.data() + text.size() || !(number >= 0 && number * scale <= 9007199254740992.0)) return std::nullopt;
+  if (wrong != std::errc() || end != text.data() + text.size() || !(number >= 0 && number * scale <= 9007199254740992.0))
+    return std::nullopt;
   return number * scale;
 }
 
@@ -152,13 +157,12 @@ Result<std::vector<Index>> nodes_named(const core::Project& project, const std::
     if (project.nodes[i].id.value() == word || project.nodes[i].step->name == word) found.push_back(i);
   if (!found.empty()) return found;
   std::vector<std::string_view> known;
-  const core::Step* last = nullptr;
+  std::set<std::string_view> steps;
   const bool one_task = word.find('[') != std::string::npos;
   const auto step = word.substr(0, word.find('['));
   for (const auto& node : project.nodes) {
     if (one_task && node.step->name == step) known.emplace_back(node.id.value());
-    if (!one_task && node.step.get() != last) known.emplace_back(node.step->name);
-    last = node.step.get();
+    if (!one_task && steps.insert(node.step->name).second) known.emplace_back(node.step->name);
   }
   if (one_task && known.empty())
     for (const auto& node : project.nodes) known.emplace_back(node.id.value());

@@ -29,7 +29,8 @@ std::string detail_of(const TaskView& task, core::Instant now) {
   const auto& record = task.record;
   std::string text;
   if (record.state == core::State::started && record.started) text = "for " + core::to_text(now - *record.started);
-  if (record.waiting != core::Waiting::nothing) text += (text.empty() ? "" : ", ") + ("waits: " + std::string(core::to_text(record.waiting)));
+  if (record.waiting != core::Waiting::nothing)
+    text += (text.empty() ? "" : ", ") + ("waits: " + std::string(core::to_text(record.waiting)));
   if (task.progress && core::is_live(record.state)) text += ", " + std::to_string(static_cast<int>(*task.progress * 100)) + " %";
   if (!record.errors.empty()) text += (text.empty() ? "" : ", ") + printable(record.errors.front().what);
   return text;

@@ -32,7 +32,8 @@ std::size_t sequence_length(std::string_view text) {
 }
 
 std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ std::size_t columns_of(std::string_view text) {
 Terminal::Terminal() {
   const auto* no_colour = std::getenv("NO_COLOR");
   const auto* kind = std::getenv("TERM");
-  colours_ = ::isatty(STDERR_FILENO) == 1 && (no_colour == nullptr || *no_colour == '\0') && (kind == nullptr || std::string_view(kind) != "dumb");
+  colours_ = ::isatty(STDERR_FILENO) == 1 && (no_colour == nullptr || *no_colour == '\0') &&
+             (kind == nullptr || std::string_view(kind) != "dumb");
 }
 
 void Terminal::data(std::string_view text) { write_all(STDOUT_FILENO, text); }

@@ -32,7 +32,9 @@ awaitable<Result<std::optional<Newest>>> newest_of(Store& store, ProjectId proje
 
 /// What the newest run has to add of a task that is to run again: what went wrong, and where it wrote.
 void add_last_try(core::Lines& lines, const core::Lines& last) {
-  const auto has = [&](core::Topic topic) { return std::ranges::any_of(lines, [&](const core::Line& line) { return line.topic == topic; }); };
+  const auto has = [&](core::Topic topic) {
+    return std::ranges::any_of(lines, [&](const core::Line& line) { return line.topic == topic; });
+  };
   for (const auto topic : {core::Topic::error, core::Topic::log}) {
     if (has(topic)) continue;
     for (const auto& line : last)
@@ -48,6 +50,7 @@ std::string why_text(const std::vector<Explained>& nodes) {
     std::optional<core::Topic> last;
     for (const auto& line : lines) {
       auto shown = printable(line.text);
+      shown.erase(shown.find_last_not_of('\n') + 1);
       auto topic = last == line.topic ? std::string() : std::string(core::to_text(line.topic));
       last = line.topic;
       for (std::size_t at = 0; at <= shown.size();) {  // a command of many lines stands below itself
