@@ -335,7 +335,7 @@ class Simulation {
   void look_at_the_end() {
     outcome_.strays = servers_.cluster.stray().size();
     if (outcome_.strays > 0 && outcome_.crashes == 0)
-      servers_.truth.violate("a job that gave up is held for ever: " + servers_.cluster.stray().front().value());
+      servers_.truth.violate("a late job is held for ever: " + servers_.cluster.stray().front().value());
     if (violated() || !servers_.scenario.stops_at_the_end) return;
     for (auto& place : places_) {
       if (!place.replica) continue;

@@ -73,14 +73,14 @@ awaitable<void> MemoryCluster::stop() {
 std::vector<JobId> MemoryCluster::held() const {
   std::vector<JobId> jobs;
   for (const auto& [id, record] : records_)
-    if (record.key != Key::absent && record.key != Key::gave_up) jobs.push_back(id);
+    if (record.key != Key::absent && !record.stray) jobs.push_back(id);
   return jobs;
 }
 
 std::vector<JobId> MemoryCluster::stray() const {
   std::vector<JobId> jobs;
   for (const auto& [id, record] : records_)
-    if (record.key == Key::gave_up) jobs.push_back(id);
+    if (record.key != Key::absent && record.stray) jobs.push_back(id);
   return jobs;
 }
 
@@ -161,6 +161,7 @@ void MemoryCluster::submit(core::Job job) {
   if (held.key != Key::absent) return;
   held.key = Key::queued;
   held.released = false;
+  held.stray = false;
   tell(held.job.id, "queued");
   gate_->spawn(live(held.job.id, ++held.turn));
 }
@@ -242,14 +243,14 @@ awaitable<void> MemoryCluster::live(JobId job, std::uint64_t turn) {
 }
 
 void MemoryCluster::give_up(Record& second) {
+  const bool heard = std::ranges::any_of(clients_, [&](const auto& entry) { return entry.second->follows(second.run, second.job.id); });
+  second.stray = !heard;
   if (second.claim == Claim::job && second.end) {
     tell(second.job.id, "finds its result and does not repeat");
     second.key = Key::ended;
   } else {
     tell(second.job.id, "finds its claim taken and gives up");
     // A client that hears of it lets go of the key at once; with nobody to hear, it stays.
-    const bool heard =
-        std::ranges::any_of(clients_, [&](const auto& entry) { return entry.second->follows(second.run, second.job.id); });
     second.key = heard ? Key::absent : Key::gave_up;
   }
   push(second);

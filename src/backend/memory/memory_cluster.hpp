@@ -66,9 +66,9 @@ class MemoryCluster {
   /// Ends all executions and waits until they have left. To be called before it is destroyed, unless its process has crashed.
   awaitable<void> stop();
 
-  /// Jobs whose key is held, without those that gave up and have nobody left who was told (only an audit finds these).
+  /// Jobs whose key is held, but for stray ones.
   [[nodiscard]] std::vector<JobId> held() const;
-  /// Jobs that gave up, held for somebody who is gone.
+  /// Sent late for somebody who was gone when they came to nothing: only an audit finds these.
   [[nodiscard]] std::vector<JobId> stray() const;
   [[nodiscard]] std::vector<JobId> executing() const;
   /// Executions so far of this job; at most one unless a rule is broken.
@@ -95,6 +95,7 @@ class MemoryCluster {
     bool executes = false;
     bool dead = false;      ///< its worker was declared dead
     bool released = false;  ///< and not sent again since
+    bool stray = false;     ///< its key came to nothing, and nobody was there to be told
     bool retired = false;   ///< its upset has happened
     int beginnings = 0;
     core::EndKind stop = core::EndKind::ok;  ///< `cancelled`: TERM was sent
