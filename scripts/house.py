@@ -7,6 +7,7 @@
   names      a test is Suite.a_true_sentence
   marks      no unfinished marks, no tests switched off
   length     files over 500 lines are listed (a warning)
+  format     each C++ file is as .clang-format wants it
   tidy       clang-tidy on core/ and scheduling/, by .clang-tidy
   mutants    the release binary, if it is there, holds none of the switches that break a rule on purpose
 
@@ -327,6 +328,16 @@ def check_headers() -> list[str]:
     return run_each("headers", [(closure.digest(h, *flags), h, ["clang++-19", *flags, "-x", "c++", "-include", relative(h), "/dev/null"]) for h in headers])
 
 
+def check_format() -> list[str]:
+    style = (ROOT / ".clang-format").read_text()
+    jobs = []
+    for path in files_under("src", "apps", "tests", "bench"):
+        digest = hashlib.sha256(f"{style}\0{path}\0{path.read_text()}".encode()).hexdigest()
+        jobs.append((digest, path, ["clang-format-19", "--dry-run", "-Werror", relative(path)]))
+    places = [re.match(r"[^:\n]+", text).group(0) + f": {text.count('error:')} places are not as .clang-format wants them" for text in run_each("format", jobs)]
+    return [*places, "scripts/check --fix formats these"] if places else []
+
+
 def check_tidy() -> list[str]:
     commands = ROOT / "build/release/compile_commands.json"
     if not commands.exists():
@@ -349,7 +360,7 @@ def check_mutants() -> list[Finding]:
 
 # ---- all together -------------------------------------------------------------------------------------------------------
 def main(wanted: list[str]) -> int:
-    everything = ["arrows", "purity", "names", "marks", "length", "headers", "tidy", "mutants"]
+    everything = ["arrows", "purity", "names", "marks", "length", "format", "headers", "tidy", "mutants"]
     unknown = set(wanted) - set(everything)
     if unknown:
         print(f"house: no such rule: {', '.join(sorted(unknown))} (there are: {', '.join(everything)})", file=sys.stderr)
@@ -383,6 +394,8 @@ def main(wanted: list[str]) -> int:
         for path, text in {**sources, **tests, **others}.items():
             if text.count("\n") > LINES_MAX:
                 print(f"warning: {path}: {text.count(chr(10))} lines, perhaps two things in one room")
+    if "format" in wanted:
+        found += check_format()
     if "headers" in wanted:
         found += check_headers()
     if "tidy" in wanted:
