@@ -49,26 +49,44 @@ Failure failure_of(const Ticket& ticket, const Report& report) {
   using core::EndKind;
   switch (report.reason) {
     case Reason::spawn:
-      return {EndKind::spawn, {.code = "runtime.spawn", .what = std::string("the command could not be started: ") + std::strerror(report.code),
-                               .where = ticket.node, .way_out = "is it installed, executable, and its first word right?"}};
+      return {EndKind::spawn,
+              {.code = "runtime.spawn",
+               .what = std::string("the command could not be started: ") + std::strerror(report.code),
+               .where = ticket.node,
+               .way_out = "is it installed, executable, and its first word right?"}};
     case Reason::timeout:
-      return {EndKind::timeout, {.code = "runtime.timeout", .what = "it ran longer than its limit of " + duration_text(ticket.run_us),
-                                 .where = ticket.node, .way_out = "raise `timeout`, or " + look}};
+      return {EndKind::timeout,
+              {.code = "runtime.timeout",
+               .what = "it ran longer than its limit of " + duration_text(ticket.run_us),
+               .where = ticket.node,
+               .way_out = "raise `timeout`, or " + look}};
     case Reason::silence:
-      return {EndKind::silence, {.code = "runtime.silence", .what = "it wrote nothing for " + duration_text(ticket.silence_us),
-                                 .where = ticket.node, .way_out = "raise `timeout: {silence: …}`, or " + look}};
+      return {EndKind::silence,
+              {.code = "runtime.silence",
+               .what = "it wrote nothing for " + duration_text(ticket.silence_us),
+               .where = ticket.node,
+               .way_out = "raise `timeout: {silence: …}`, or " + look}};
     case Reason::oom:
-      return {EndKind::oom, {.code = "runtime.oom", .what = "it was killed while the kernel was short of memory", .where = ticket.node,
-                             .way_out = "give it more memory, or run fewer at a time"}};
+      return {EndKind::oom,
+              {.code = "runtime.oom",
+               .what = "it was killed while the kernel was short of memory",
+               .where = ticket.node,
+               .way_out = "give it more memory, or run fewer at a time"}};
     case Reason::cancelled:
       return {EndKind::cancelled, {.code = "runtime.cancelled", .what = "it was stopped", .where = ticket.node}};
     case Reason::none: break;
   }
   if (report.signal != 0)
-    return {EndKind::signal, {.code = "runtime.signal", .what = "it was ended by " + signal_name(report.signal), .where = ticket.node,
-                              .way_out = look}};
-  return {EndKind::exit, {.code = "runtime.exit", .what = "it ended with exit code " + std::to_string(report.code), .where = ticket.node,
-                          .way_out = look}};
+    return {EndKind::signal,
+            {.code = "runtime.signal",
+             .what = "it was ended by " + signal_name(report.signal),
+             .where = ticket.node,
+             .way_out = look}};
+  return {EndKind::exit,
+          {.code = "runtime.exit",
+           .what = "it ended with exit code " + std::to_string(report.code),
+           .where = ticket.node,
+           .way_out = look}};
 }
 
 Failure bad_output(Error error) { return {core::EndKind::output, std::move(error)}; }
@@ -77,7 +95,8 @@ Failure missing(const core::Output& output, const std::string& node) {
   return bad_output({.code = "runtime.output_missing",
                      .what = "output '" + output.port + "' was not made: there is no " +
                              (output.kind == core::OutputKind::directory ? "folder '" : "file '") + output.name + "'",
-                     .where = node, .way_out = "write it to the path that ${outputs." + output.port + "} gives"});
+                     .where = node,
+                     .way_out = "write it to the path that ${outputs." + output.port + "} gives"});
 }
 
 // ---- values ---------------------------------------------------------------------------------------------------------------------
@@ -106,10 +125,12 @@ struct TooDeep {};
 tl::expected<json, Failure> read_values(const Ticket& ticket) {
   const auto path = ticket.outputs_file();
   const auto broken = [&](const std::string& what) {
-    return tl::unexpected(bad_output({.code = "runtime.output_type", .what = "the file of $BATON_OUTPUTS " + what, .where = path,
+    return tl::unexpected(bad_output({.code = "runtime.output_type",
+                                      .what = "the file of $BATON_OUTPUTS " + what,
+                                      .where = path,
                                       .way_out = "write one JSON object to it: port -> value"}));
   };
-  struct stat seen {};
+  struct stat seen{};
   if (::stat(path.c_str(), &seen) != 0) return json::object();
   if (static_cast<std::uint64_t>(seen.st_size) > values_bytes_max) return broken("is larger than 64 MiB");
   std::ifstream file(path, std::ios::binary);
@@ -132,17 +153,22 @@ tl::expected<json, Failure> read_values(const Ticket& ticket) {
 tl::expected<core::Value, Failure> value_of(const core::Output& output, const json& values, const std::string& node) {
   const auto found = values.find(output.port);
   if (found == values.end())
-    return tl::unexpected(bad_output({.code = "runtime.output_missing", .what = "output '" + output.port + "' has no value", .where = node,
+    return tl::unexpected(bad_output({.code = "runtime.output_missing",
+                                      .what = "output '" + output.port + "' has no value",
+                                      .where = node,
                                       .way_out = "write {\"" + output.port + "\": …} to the file that $BATON_OUTPUTS names"}));
   auto text = found->dump(-1, ' ', false);
   if (text.size() > value_bytes_max)
-    return tl::unexpected(bad_output({.code = "runtime.output_too_big", .what = "output '" + output.port + "' is larger than 1 MiB",
-                                      .where = node, .way_out = "make it a file"}));
+    return tl::unexpected(bad_output({.code = "runtime.output_too_big",
+                                      .what = "output '" + output.port + "' is larger than 1 MiB",
+                                      .where = node,
+                                      .way_out = "make it a file"}));
   if (!has_kind(*found, output.kind))
     return tl::unexpected(bad_output({.code = "runtime.output_type",
                                       .what = "output '" + output.port + "' is declared as " + std::string(name_of(output.kind)) +
                                               ", but is " + text.substr(0, 80),
-                                      .where = node, .way_out = "change the declaration or what the step writes"}));
+                                      .where = node,
+                                      .way_out = "change the declaration or what the step writes"}));
   return core::Value{std::move(text)};
 }
 
@@ -155,14 +181,15 @@ std::vector<std::string> published_names(const Ticket& ticket) {
 }
 
 tl::expected<core::Stamp, Failure> stamp_of(const core::Output& output, const std::string& folder, const std::string& node) {
-  const posix::Wanted wanted{.path = folder + "/" + output.name, .directory = output.kind == core::OutputKind::directory,
-                             .by_stat = output.by_stat};
+  const posix::Wanted wanted{
+      .path = folder + "/" + output.name, .directory = output.kind == core::OutputKind::directory, .by_stat = output.by_stat};
   auto stamp = posix::stamp(wanted);
   if (stamp) return std::move(*stamp);
   if (stamp.error().code == "input.missing") return tl::unexpected(missing(output, node));
   const bool other = stamp.error().code != "input.unreadable";
   return tl::unexpected(bad_output({.code = other ? "runtime.output_type" : "runtime.output_unreadable",
-                                    .what = "output '" + output.port + "': " + stamp.error().what, .where = node}));
+                                    .what = "output '" + output.port + "': " + stamp.error().what,
+                                    .where = node}));
 }
 
 /// All that the job made, stamped where it lies, in the order of the outputs.
@@ -196,7 +223,8 @@ void move_stamps(core::Products& products, const Ticket& ticket, const std::stri
     const auto& output = ticket.outputs[i];
     stamp->path = target + "/" + output.name;
     if (moved_whole) continue;
-    const auto seen = posix::glance({.path = stamp->path, .directory = output.kind == core::OutputKind::directory, .by_stat = output.by_stat});
+    const auto seen =
+        posix::glance({.path = stamp->path, .directory = output.kind == core::OutputKind::directory, .by_stat = output.by_stat});
     if (seen) stamp->stat = seen->stat;
     if (seen && output.by_stat) stamp->digest = seen->digest;
   }
@@ -215,7 +243,7 @@ tl::expected<core::Products, Failure> publish_products(const Ticket& ticket, con
   if (!products) return products;
   const auto done = publish(publication);
   if (!done) return tl::unexpected(bad_output(done.error()));
-  struct stat there {};
+  struct stat there{};
   const bool moved_whole = report.inode != 0 && ::stat(publication.target.c_str(), &there) == 0 && there.st_ino == report.inode;
   move_stamps(*products, ticket, publication.target, moved_whole);
   return products;
@@ -224,7 +252,7 @@ tl::expected<core::Products, Failure> publish_products(const Ticket& ticket, con
 std::vector<std::string> moved_inputs(const std::vector<core::Stamp>& stamps) {
   std::vector<std::string> moved;
   for (const auto& stamp : stamps) {
-    struct stat seen {};
+    struct stat seen{};
     const bool directory = ::stat(stamp.path.c_str(), &seen) == 0 && S_ISDIR(seen.st_mode);
     const auto now = posix::glance({.path = stamp.path, .directory = directory});
     if (!now || now->stat != stamp.stat) moved.push_back(stamp.path);
@@ -235,7 +263,7 @@ std::vector<std::string> moved_inputs(const std::vector<core::Stamp>& stamps) {
 }  // namespace
 
 bool is_quick(const Ticket& ticket, const Report& report) {
-  struct stat seen {};
+  struct stat seen{};
   if (ticket.stamps.size() > quick_stamps_max) return false;
   if (::stat(ticket.log().c_str(), &seen) == 0 && static_cast<std::uint64_t>(seen.st_size) > log_bytes_max) return false;
   if (report.code != 0 || ticket.simulated) return true;
@@ -275,7 +303,7 @@ core::JobEnd collect(const Ticket& ticket, const Report& report, const std::stri
 }
 
 void cut_log(const std::string& path, std::uint64_t bytes_max) {
-  struct stat seen {};
+  struct stat seen{};
   if (::stat(path.c_str(), &seen) != 0 || static_cast<std::uint64_t>(seen.st_size) <= bytes_max) return;
   const auto half = static_cast<off_t>(bytes_max / 2);
   const auto whole = seen.st_size;
@@ -291,8 +319,8 @@ void cut_log(const std::string& path, std::uint64_t bytes_max) {
     }
     return true;
   };
-  const bool good = from >= 0 && to >= 0 && copy(0) && ::write(to, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-                    copy(whole - half);
+  const bool good = from >= 0 && to >= 0 && copy(0) &&
+                    ::write(to, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && copy(whole - half);
   if (from >= 0) ::close(from);
   if (to >= 0) ::close(to);
   if (!good || ::rename(shorter.c_str(), path.c_str()) != 0) ::unlink(shorter.c_str());  // a full disk: the long one stays

@@ -56,10 +56,21 @@ class Line {
 
 struct ToLine {
   std::string operator()(const BootRecord& r) const { return Line("boot").add(r.boot).end(); }
-  std::string operator()(const BeginRecord& r) const { return Line("begin").add(r.serial).add(r.at_us).add(r.id).add(r.ticket).end(); }
-  std::string operator()(const PidRecord& r) const { return Line("pid").add(r.serial).add(r.pid).add(r.start_ticks).add(r.inode).end(); }
+  std::string operator()(const BeginRecord& r) const {
+    return Line("begin").add(r.serial).add(r.at_us).add(r.id).add(r.ticket).end();
+  }
+  std::string operator()(const PidRecord& r) const {
+    return Line("pid").add(r.serial).add(r.pid).add(r.start_ticks).add(r.inode).end();
+  }
   std::string operator()(const EndRecord& r) const {
-    return Line("end").add(r.serial).add(static_cast<int>(r.reason)).add(r.code).add(r.signal).add(r.started_us).add(r.ended_us).end();
+    return Line("end")
+        .add(r.serial)
+        .add(static_cast<int>(r.reason))
+        .add(r.code)
+        .add(r.signal)
+        .add(r.started_us)
+        .add(r.ended_us)
+        .end();
   }
   std::string operator()(const DeadRecord& r) const { return Line("dead").add(r.serial).end(); }
   std::string operator()(const BarredRecord& r) const { return Line("barred").add(r.serial).add(r.at_us).add(r.id).end(); }
@@ -122,12 +133,17 @@ std::optional<Record> record_of(std::string_view line) {
     r.ticket = in.text();
     record = std::move(r);
   } else if (kind == "pid") {
-    record = PidRecord{.serial = in.number<std::uint64_t>(), .pid = in.number<std::int32_t>(), .start_ticks = in.number<std::int64_t>(),
+    record = PidRecord{.serial = in.number<std::uint64_t>(),
+                       .pid = in.number<std::int32_t>(),
+                       .start_ticks = in.number<std::int64_t>(),
                        .inode = in.number<std::uint64_t>()};
   } else if (kind == "end") {
-    record = EndRecord{.serial = in.number<std::uint64_t>(), .reason = static_cast<Reason>(in.number<std::uint8_t>()),
-                       .code = in.number<std::int32_t>(), .signal = in.number<std::int32_t>(),
-                       .started_us = in.number<std::int64_t>(), .ended_us = in.number<std::int64_t>()};
+    record = EndRecord{.serial = in.number<std::uint64_t>(),
+                       .reason = static_cast<Reason>(in.number<std::uint8_t>()),
+                       .code = in.number<std::int32_t>(),
+                       .signal = in.number<std::int32_t>(),
+                       .started_us = in.number<std::int64_t>(),
+                       .ended_us = in.number<std::int64_t>()};
   } else if (kind == "dead") {
     record = DeadRecord{in.number<std::uint64_t>()};
   } else if (kind == "barred") {
@@ -148,7 +164,9 @@ std::optional<Record> record_of(std::string_view line) {
 
 // ---- files ------------------------------------------------------------------------------------------------------------------
 Error trouble(const std::string& what, const std::string& path) {
-  return {.code = "keeper.journal", .what = what + ": " + std::strerror(errno), .where = path,
+  return {.code = "keeper.journal",
+          .what = what + ": " + std::strerror(errno),
+          .where = path,
           .way_out = "make room for, and allow writing to, the state directory"};
 }
 
@@ -164,7 +182,7 @@ bool write_at(int file, std::string_view bytes, std::size_t at) {
 }
 
 std::optional<std::string> read_whole(int file) {
-  struct stat seen {};
+  struct stat seen{};
   if (::fstat(file, &seen) != 0) return std::nullopt;
   std::string text(static_cast<std::size_t>(seen.st_size), '\0');
   std::size_t at = 0;
@@ -221,7 +239,8 @@ Result<std::vector<Record>> Journal::open(std::string path) {
   // What is behind the last good line is torn, or room allocated before: it must read as NULs before anything is put there.
   if (::ftruncate(file_, static_cast<off_t>(at_)) != 0) return fail(trouble("the journal cannot be written", path_));
   allocated_ = at_;
-  if (!allocate(at_ + step_bytes) && !allocate(at_ + reserve_bytes)) return fail(trouble("there is no room for the journal", path_));
+  if (!allocate(at_ + step_bytes) && !allocate(at_ + reserve_bytes))
+    return fail(trouble("there is no room for the journal", path_));
   return std::move(read.records);
 }
 

@@ -26,12 +26,12 @@ namespace baton::local {
 namespace {
 
 constexpr int exit_surroundings = 4;
-constexpr std::size_t compact_bytes_min = 256 * 1024;        // below, a journal is not worth rewriting
+constexpr std::size_t compact_bytes_min = 256 * 1024;  // below, a journal is not worth rewriting
 constexpr std::size_t compact_bytes_running = 16u << 20;
 constexpr int burial_patience_ms = 10'000;
 constexpr std::int64_t drain_look_us = 10'000;
 constexpr std::int64_t drain_patience_us = 5'000'000;
-constexpr std::int64_t oom_age_us = 200'000;  // how old a reading of the kernel's counter may be when a job begins
+constexpr std::int64_t oom_age_us = 200'000;         // how old a reading of the kernel's counter may be when a job begins
 constexpr std::size_t outbox_bytes_max = 64u << 20;  // of one connection that does not read: then it is closed, and asks anew
 
 std::int64_t clock_us(clockid_t clock) {
@@ -41,7 +41,9 @@ std::int64_t clock_us(clockid_t clock) {
 }
 Moment moment() { return {.steady_us = clock_us(CLOCK_BOOTTIME), .wall_us = clock_us(CLOCK_REALTIME)}; }
 
-void complain(const std::string& text) { std::fprintf(stderr, "baton keeper [%d]: %s\n", static_cast<int>(::getpid()), text.c_str()); }
+void complain(const std::string& text) {
+  std::fprintf(stderr, "baton keeper [%d]: %s\n", static_cast<int>(::getpid()), text.c_str());
+}
 void complain(const Error& error) { complain(error.what + " (" + error.where + ") [" + error.code + "]"); }
 
 class Keeper {
@@ -62,7 +64,7 @@ class Keeper {
       case Lock::failed: return exit_surroundings;
     }
     if (!recover() || !listen()) return exit_surroundings;
-    struct stat seen {};
+    struct stat seen{};
     if (::fstat(options_.connection, &seen) == 0 && S_ISSOCK(seen.st_mode)) add_connection(options_.connection);
     while (!stopped_ && (machine_.running() > 0 || !connections_.empty())) turn();
     if (stopped_) kill_all();
@@ -114,7 +116,8 @@ class Keeper {
       ::nanosleep(&pause, nullptr);
     }
     const auto pid = std::to_string(::getpid()) + "\n";
-    if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, pid.data(), pid.size(), 0) < 0) complain(path + ": " + std::strerror(errno));
+    if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, pid.data(), pid.size(), 0) < 0)
+      complain(path + ": " + std::strerror(errno));
     return Lock::taken;
   }
 
@@ -247,7 +250,7 @@ class Keeper {
   }
 
   void look(const Machine::Look& look) {
-    struct stat seen {};
+    struct stat seen{};
     const auto bytes = ::stat(look.log.c_str(), &seen) == 0 ? static_cast<std::uint64_t>(seen.st_size) : 0;
     machine_.log_size(look.serial, bytes, moment());
   }

@@ -39,7 +39,11 @@ void rethrow(std::exception_ptr thrown) {
 
 struct Link::Parts {
   Parts(asio::any_io_executor executor, Runtime& a_runtime, LinkOptions a_options, Handlers a_handlers)
-      : runtime(a_runtime), options(std::move(a_options)), handlers(std::move(a_handlers)), socket(executor), changed(runtime.event()) {}
+      : runtime(a_runtime),
+        options(std::move(a_options)),
+        handlers(std::move(a_handlers)),
+        socket(executor),
+        changed(runtime.event()) {}
   Runtime& runtime;
   LinkOptions options;
   Handlers handlers;
@@ -212,7 +216,8 @@ awaitable<void> Link::write_all(std::shared_ptr<Link> self) {
     const auto batch = std::exchange(parts.outbox, {});
     std::size_t at = 0;
     while (at < batch.size()) {
-      const auto [error, size] = co_await parts.socket.async_write_some(asio::buffer(batch.data() + at, batch.size() - at), as_pair);
+      const auto [error, size] =
+          co_await parts.socket.async_write_some(asio::buffer(batch.data() + at, batch.size() - at), as_pair);
       if (error) break;  // the reader sees the line down
       at += size;
     }

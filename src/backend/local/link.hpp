@@ -13,17 +13,17 @@
 namespace baton::local {
 
 struct LinkOptions {
-  std::string state;                 ///< the state directory, absolute
-  std::vector<std::string> keeper;   ///< command of a new keeper; `--state DIR` is added; its socket is descriptor 3
+  std::string state;                ///< the state directory, absolute
+  std::vector<std::string> keeper;  ///< command of a new keeper; `--state DIR` is added; its socket is descriptor 3
 };
 
 /// All handlers are called on the executor's thread, never from within `send` or `start`.
 class Link : public std::enable_shared_from_this<Link> {
  public:
   struct Handlers {
-    std::function<std::string()> up;            ///< connected: what is said first (frames)
+    std::function<std::string()> up;  ///< connected: what is said first (frames)
     std::function<void(Response)> heard;
-    std::function<bool()> down;                 ///< lost: whether to connect again by itself
+    std::function<bool()> down;  ///< lost: whether to connect again by itself
   };
   Link(boost::asio::any_io_executor executor, Runtime& runtime, LinkOptions options, Handlers handlers);
   ~Link();

@@ -25,17 +25,25 @@ using core::Seen;
 constexpr core::Duration answer_patience = std::chrono::seconds(5);
 /// A begin is told that much later: most jobs that end sooner cost one wake-up instead of two.
 constexpr core::Duration begin_delay = std::chrono::milliseconds(50);
+/// Ends are gathered for so long while the keeper has enough to begin by itself: a pass then takes many of them. With less to begin, an end is
+/// told at once, since what follows it may be all that there is.
+constexpr core::Duration gather_pause = std::chrono::milliseconds(5);
+constexpr std::uint32_t backlog_per_slot = 8;
 constexpr core::Duration progress_pause = std::chrono::milliseconds(500);
 
 Error unavailable() {
-  return {.code = "backend.unavailable", .what = "the keeper of local jobs does not answer", .way_out = "look at keeper.err in the state directory"};
+  return {.code = "backend.unavailable",
+          .what = "the keeper of local jobs does not answer",
+          .way_out = "look at keeper.err in the state directory"};
 }
 
 void rethrow(std::exception_ptr thrown) {
   if (thrown) std::rethrow_exception(thrown);
 }
 
-bool is_final(Seen seen) { return seen == Seen::barred || seen == Seen::dead || seen == Seen::done || seen == Seen::erred || seen == Seen::unknown; }
+bool is_final(Seen seen) {
+  return seen == Seen::barred || seen == Seen::dead || seen == Seen::done || seen == Seen::erred || seen == Seen::unknown;
+}
 
 std::map<std::string, double> capacity_of(const LocalOptions& options) {
   auto capacity = options.resources;
@@ -73,7 +81,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
     std::optional<LogTail> tail;
   };
   struct Run {
-    std::uint64_t last = 0;                   ///< number of its newest news
+    std::uint64_t last = 0;                     ///< number of its newest news
     std::map<std::uint64_t, std::string> news;  ///< number -> job
     std::set<std::uint64_t> forgotten;          ///< of these news, those that say `unknown`: dropped once they are told
   };
@@ -93,10 +101,14 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   void take(const Report& report);
   void note(const std::string& id, Job& job, Seen seen, bool at_once);
   void collect_end(const std::string& id, Job& job, const Report& report);
-  static awaitable<void> collect_slowly(std::shared_ptr<Followed> self, std::string id, std::shared_ptr<const Ticket> ticket, Report report);
+  static awaitable<void> collect_slowly(std::shared_ptr<Followed> self, std::string id, std::shared_ptr<const Ticket> ticket,
+                                        Report report);
   void collected(const std::string& id, core::JobEnd end);
   [[nodiscard]] core::Observation observation(const std::string& id, const Job& job) const;
   void push(const core::RunKey& run, const std::string& id, bool at_once);
+  void tell();
+  [[nodiscard]] bool has_backlog() const { return queued_ >= options_.slots * backlog_per_slot; }
+  static awaitable<void> push_gathered(std::shared_ptr<Followed> self);
   static awaitable<void> push_later(std::shared_ptr<Followed> self);
   static awaitable<void> watch_progress(std::shared_ptr<Followed> self);
   void read_progress(const std::string& id, Job& job);
@@ -114,18 +126,30 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   std::unique_ptr<Event> pushed_;
   std::set<std::string> watched_;  ///< jobs that run: their logs are read for progress
   std::vector<JobProgress> progress_;
-  bool late_timer_ = false, progress_timer_ = false, closed_ = false;
+  std::uint32_t queued_ = 0;  ///< of our jobs: handed over and not begun
+  bool told_ = false;         ///< ready_pushes_ are to be given away
+  bool late_timer_ = false, gather_timer_ = false, progress_timer_ = false, closed_ = false;
 };
 
 void LocalBackend::Followed::begin() {
   make_folders(options_.state);
   std::ofstream(no_inputs_) << "{}\n";
   const std::weak_ptr<Followed> weak = weak_from_this();
-  link_ = std::make_shared<Link>(
-      executor_, runtime_, LinkOptions{.state = options_.state, .keeper = options_.keeper},
-      Link::Handlers{.up = [weak] { const auto self = weak.lock(); return self ? self->greet() : std::string(); },
-                     .heard = [weak](Response response) { if (const auto self = weak.lock()) self->heard(std::move(response)); },
-                     .down = [weak] { const auto self = weak.lock(); return self && self->lost(); }});
+  link_ = std::make_shared<Link>(executor_, runtime_, LinkOptions{.state = options_.state, .keeper = options_.keeper},
+                                 Link::Handlers{.up =
+                                                    [weak] {
+                                                      const auto self = weak.lock();
+                                                      return self ? self->greet() : std::string();
+                                                    },
+                                                .heard =
+                                                    [weak](Response response) {
+                                                      if (const auto self = weak.lock()) self->heard(std::move(response));
+                                                    },
+                                                .down =
+                                                    [weak] {
+                                                      const auto self = weak.lock();
+                                                      return self && self->lost();
+                                                    }});
 }
 
 void LocalBackend::Followed::close() {
@@ -139,7 +163,8 @@ void LocalBackend::Followed::close() {
 /// What a keeper has to know first; and, of a new one, what became of all that we follow. What was handed over and never heard of is
 /// handed over again: the journal keeps it from beginning twice.
 std::string LocalBackend::Followed::greet() {
-  auto words = encode(Request(Hello{.slots = options_.slots, .capacity = capacity_of(options_), .environment = options_.environment}));
+  auto words =
+      encode(Request(Hello{.slots = options_.slots, .capacity = capacity_of(options_), .environment = options_.environment}));
   Begin begin;
   Query query;
   for (const auto& [id, job] : jobs_) {
@@ -216,7 +241,8 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
   std::map<std::string, core::Observation> seen;
   std::vector<std::string> strange;
   for (const auto& id : ask_for)
-    if (const auto job = jobs_.find(id.value()); job == jobs_.end() || job->second.ticket == nullptr) strange.push_back(id.value());
+    if (const auto job = jobs_.find(id.value()); job == jobs_.end() || job->second.ticket == nullptr)
+      strange.push_back(id.value());
   if (!strange.empty()) {
     const auto reports = co_await ask(strange);
     for (const auto& id : strange) seen[id] = {.job = JobId(id), .seen = Seen::silent};
@@ -240,7 +266,8 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
       news.erase(old);
       forgotten.erase(forgotten.begin());
     }
-    for (auto at = news.upper_bound(after.value); at != news.end(); ++at) seen[at->second] = observation(at->second, jobs_.at(at->second));
+    for (auto at = news.upper_bound(after.value); at != news.end(); ++at)
+      seen[at->second] = observation(at->second, jobs_.at(at->second));
   }
   for (const auto& id : ask_for)
     if (const auto job = jobs_.find(id.value()); job != jobs_.end()) {
@@ -252,7 +279,8 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
   co_return observed;
 }
 
-awaitable<Result<void>> LocalBackend::Followed::say(core::RunKey run, Request request, std::vector<JobId> jobs, bool gives_up_sending) {
+awaitable<Result<void>> LocalBackend::Followed::say(core::RunKey run, Request request, std::vector<JobId> jobs,
+                                                    bool gives_up_sending) {
   const auto self = shared_from_this();
   const bool up = co_await link_->wait_up(answer_patience);
   if (!up) co_return fail(unavailable());
@@ -301,6 +329,8 @@ void LocalBackend::Followed::take(const Report& report) {
 }
 
 void LocalBackend::Followed::note(const std::string& id, Job& job, Seen seen, bool at_once) {
+  if (job.number != 0 && job.seen == Seen::queued) --queued_;
+  if (seen == Seen::queued) ++queued_;
   job.seen = seen;
   auto& run = runs_[job.run];
   run.news.erase(job.number);
@@ -325,8 +355,8 @@ void LocalBackend::Followed::collect_end(const std::string& id, Job& job, const 
   asio::co_spawn(executor_, collect_slowly(shared_from_this(), id, job.ticket, report), rethrow);
 }
 
-awaitable<void> LocalBackend::Followed::collect_slowly(std::shared_ptr<Followed> self, std::string id, std::shared_ptr<const Ticket> ticket,
-                                                       Report report) {
+awaitable<void> LocalBackend::Followed::collect_slowly(std::shared_ptr<Followed> self, std::string id,
+                                                       std::shared_ptr<const Ticket> ticket, Report report) {
   core::JobEnd end;
   const auto* out = &self->options_.out;
   co_await self->runtime_.blocking(Runtime::Lane::files, [&end, &ticket, &report, out] { end = collect(*ticket, report, *out); });
@@ -354,11 +384,23 @@ core::Observation LocalBackend::Followed::observation(const std::string& id, con
 void LocalBackend::Followed::push(const core::RunKey& run, const std::string& id, bool at_once) {
   if (at_once) {
     ready_pushes_[run].insert(id);
-    pushed_->notify();
+    if (!has_backlog()) return tell();
+    if (!std::exchange(gather_timer_, true)) asio::co_spawn(executor_, push_gathered(shared_from_this()), rethrow);
     return;
   }
   late_pushes_[run].insert(id);
   if (!std::exchange(late_timer_, true)) asio::co_spawn(executor_, push_later(shared_from_this()), rethrow);
+}
+
+void LocalBackend::Followed::tell() {
+  told_ = true;
+  pushed_->notify();
+}
+
+awaitable<void> LocalBackend::Followed::push_gathered(std::shared_ptr<Followed> self) {
+  co_await self->runtime_.sleep(gather_pause);
+  self->gather_timer_ = false;
+  if (!self->ready_pushes_.empty()) self->tell();
 }
 
 awaitable<void> LocalBackend::Followed::push_later(std::shared_ptr<Followed> self) {
@@ -367,15 +409,17 @@ awaitable<void> LocalBackend::Followed::push_later(std::shared_ptr<Followed> sel
   for (auto& [run, ids] : std::exchange(self->late_pushes_, {}))
     for (const auto& id : ids) {
       const auto job = self->jobs_.find(id);
-      if (job == self->jobs_.end() || job->second.seen == Seen::done || job->second.seen == Seen::erred) continue;  // told at once
+      if (job == self->jobs_.end() || job->second.seen == Seen::done || job->second.seen == Seen::erred)
+        continue;  // told at once
       self->ready_pushes_[run].insert(id);
     }
-  if (!self->ready_pushes_.empty()) self->pushed_->notify();
+  if (!self->ready_pushes_.empty()) self->tell();
 }
 
 awaitable<Result<std::vector<Push>>> LocalBackend::Followed::pushes() {
   const auto self = shared_from_this();
-  while (ready_pushes_.empty() && !closed_) co_await pushed_->wait();
+  while (!told_ && !closed_) co_await pushed_->wait();
+  told_ = false;
   if (closed_) co_return fail({.code = "backend.closed", .what = "the backend is closed"});
   std::vector<Push> all;
   for (auto& [run, ids] : std::exchange(ready_pushes_, {})) {

@@ -15,12 +15,12 @@
 namespace baton::local {
 
 struct LocalOptions {
-  std::string state;  ///< the state directory, absolute; made if it is missing
-  std::string out;    ///< where outputs are published, absolute
+  std::string state;        ///< the state directory, absolute; made if it is missing
+  std::string out;          ///< where outputs are published, absolute
   std::uint32_t slots = 1;  ///< jobs at a time (`-j`)
   /// What this host has: `cpu` (else as `slots`), `ram` in bytes, `gpu`, names of the user's own. What is not named is without limit.
   std::map<std::string, double> resources;
-  std::vector<std::string> environment;  ///< NAME=VALUE: what a job sees beside its own
+  std::vector<std::string> environment;                         ///< NAME=VALUE: what a job sees beside its own
   std::vector<std::string> keeper{"/proc/self/exe", "keeper"};  ///< command of a keeper; `--state DIR` is added
 };
 /// This process's own, as `LocalOptions::environment`.

@@ -9,9 +9,9 @@
 namespace baton::local {
 namespace {
 
-constexpr std::int32_t overtaken_max = 16;   // then nothing behind it begins before it does
+constexpr std::int32_t overtaken_max = 16;       // then nothing behind it begins before it does
 constexpr std::size_t looked_through_max = 256;  // of the queue, for one that fits: a free slot costs no walk over thousands
-constexpr std::int64_t silence_looks = 8;    // per silence limit: it is found an eighth late at most
+constexpr std::int64_t silence_looks = 8;        // per silence limit: it is found an eighth late at most
 constexpr std::int64_t look_min_us = 20'000;
 constexpr std::int64_t look_max_us = 10'000'000;
 constexpr std::int64_t room_retry_us = 1'000'000;
@@ -152,8 +152,14 @@ void Machine::disconnected(Connection connection) {
 }
 
 Report Machine::report(Serial, const Job& job, bool with_ticket) const {
-  return {.id = job.spec.id, .status = job.status, .reason = job.reason, .code = job.code, .signal = job.signal,
-          .started_us = job.started_us, .ended_us = job.ended_us, .inode = job.inode,
+  return {.id = job.spec.id,
+          .status = job.status,
+          .reason = job.reason,
+          .code = job.code,
+          .signal = job.signal,
+          .started_us = job.started_us,
+          .ended_us = job.ended_us,
+          .inode = job.inode,
           .ticket = with_ticket ? job.spec.ticket : std::string()};
 }
 
@@ -342,8 +348,13 @@ void Machine::begin_what_may(Moment now, std::size_t room) {
     occupy(job.spec, +1);
     ++spawning_;
     out_.records.emplace_back(BeginRecord{serial, now.wall_us, job.spec.id, job.spec.ticket});
-    Spec kept{.id = job.spec.id, .folder = job.spec.folder, .resources = job.spec.resources, .run_us = job.spec.run_us,
-              .silence_us = job.spec.silence_us, .grace_us = job.spec.grace_us, .ticket = job.spec.ticket};
+    Spec kept{.id = job.spec.id,
+              .folder = job.spec.folder,
+              .resources = job.spec.resources,
+              .run_us = job.spec.run_us,
+              .silence_us = job.spec.silence_us,
+              .grace_us = job.spec.grace_us,
+              .ticket = job.spec.ticket};
     out_.spawns.push_back({serial, job.connection, std::exchange(job.spec, std::move(kept))});
   }
 }

@@ -80,7 +80,8 @@ class Machine {
   void disconnected(Connection connection);
 
   // ---- what becomes of processes ------------------------------------------------------------------------------------------------
-  void spawned(Serial serial, std::int32_t pid, std::int64_t start_ticks, std::uint64_t inode, std::uint64_t oom_kills, Moment now);
+  void spawned(Serial serial, std::int32_t pid, std::int64_t start_ticks, std::uint64_t inode, std::uint64_t oom_kills,
+               Moment now);
   void spawn_failed(Serial serial, int error, Moment now);
   /// The begin could not be written: it has not happened, and is tried again.
   void claim_failed(Spawn spawn);
@@ -145,16 +146,16 @@ class Machine {
   std::unordered_map<std::string, Serial> serials_;
   std::unordered_map<std::int32_t, Serial> pids_;
   std::map<IdHash, std::int64_t> gone_;  ///< released: never begun again; when (wall)
-  std::list<Serial> queue_;    ///< in the order of arrival
-  std::list<Serial> lacking_;  ///< those that this host can never run as it is set up
+  std::list<Serial> queue_;              ///< in the order of arrival
+  std::list<Serial> lacking_;            ///< those that this host can never run as it is set up
   std::set<std::pair<std::int64_t, Serial>> due_;
   Serial next_ = 1;
   std::uint32_t slots_ = 1;
   std::map<std::string, double> capacity_, used_;
   std::size_t spawning_ = 0;
   std::size_t wanted_room_ = 0;
-  std::int64_t room_retry_ = 0;  ///< steady; 0: none
-  std::string boot_;         ///< of the records being replayed
+  std::int64_t room_retry_ = 0;          ///< steady; 0: none
+  std::string boot_;                     ///< of the records being replayed
   std::map<Serial, std::string> boots_;  ///< while replaying: of claims
   Out out_;
 };

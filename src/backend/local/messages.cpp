@@ -30,8 +30,15 @@ void put(Writer& out, const Spec& job) {
 void put(Writer& out, const std::vector<Report>& reports) {
   out.add(static_cast<std::uint32_t>(reports.size()));
   for (const auto& report : reports)
-    out.add(report.id).add(report.status).add(report.reason).add(report.code).add(report.signal).add(report.started_us)
-        .add(report.ended_us).add(report.inode).add(report.ticket);
+    out.add(report.id)
+        .add(report.status)
+        .add(report.reason)
+        .add(report.code)
+        .add(report.signal)
+        .add(report.started_us)
+        .add(report.ended_us)
+        .add(report.inode)
+        .add(report.ticket);
 }
 
 Texts get_texts(Reader& in) {

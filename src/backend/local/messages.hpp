@@ -21,12 +21,12 @@ inline constexpr std::size_t frame_bytes_max = 256u << 20;  ///< a job with ever
 /// `<folder>.in.json` and `<folder>.out.json`.
 struct Spec {
   std::string id;
-  std::string folder;              ///< the work directory: made afresh when the job begins
-  std::vector<std::string> argv;   ///< never empty
-  std::vector<std::string> environment;  ///< NAME=VALUE, over the one of the connection
-  std::optional<std::string> inputs;     ///< text of `<folder>.in.json`
+  std::string folder;                                       ///< the work directory: made afresh when the job begins
+  std::vector<std::string> argv;                            ///< never empty
+  std::vector<std::string> environment;                     ///< NAME=VALUE, over the one of the connection
+  std::optional<std::string> inputs;                        ///< text of `<folder>.in.json`
   std::vector<std::pair<std::string, std::string>> copies;  ///< file -> name in the work directory
-  std::vector<std::string> folders;  ///< to be made in the work directory: outputs lie in them
+  std::vector<std::string> folders;                         ///< to be made in the work directory: outputs lie in them
   std::map<std::string, double> resources;
   std::int64_t run_us = 0;      ///< run time allowed; 0: without limit
   std::int64_t silence_us = 0;  ///< time without a byte of output allowed; 0: without limit
@@ -43,11 +43,11 @@ struct Report {
   std::string id;
   Status status = Status::unknown;
   Reason reason = Reason::none;
-  std::int32_t code = 0;   ///< ended: exit code, or 128 + signal; errno where `reason` is spawn
-  std::int32_t signal = 0; ///< ended by this signal; 0: it exited
+  std::int32_t code = 0;                      ///< ended: exit code, or 128 + signal; errno where `reason` is spawn
+  std::int32_t signal = 0;                    ///< ended by this signal; 0: it exited
   std::int64_t started_us = 0, ended_us = 0;  ///< wall clock, UTC
-  std::uint64_t inode = 0;  ///< of the work directory
-  std::string ticket;       ///< in answers alone
+  std::uint64_t inode = 0;                    ///< of the work directory
+  std::string ticket;                         ///< in answers alone
   bool operator==(const Report&) const = default;
 };
 

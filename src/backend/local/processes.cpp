@@ -83,7 +83,7 @@ std::string program_of(const Spec& job, const std::vector<char*>& environment) {
     auto folder = std::string(path.substr(0, end));
     if (!folder.starts_with('/')) folder = job.folder + (folder.empty() ? "" : "/" + folder);
     const auto file = folder + "/" + name;
-    struct stat seen {};
+    struct stat seen{};
     if (::access(file.c_str(), X_OK) == 0 && ::stat(file.c_str(), &seen) == 0 && S_ISREG(seen.st_mode)) return file;
     if (end == std::string_view::npos) return name;  // the spawn will say ENOENT
     path.remove_prefix(end + 1);
@@ -205,7 +205,7 @@ std::size_t kill_once(const std::set<std::string>& jobs) {
 
 Result<Made> spawn(const Spec& job, std::span<const std::string> environment) {
   if (auto trouble = prepare(job)) return fail(std::move(*trouble));
-  struct stat folder {};
+  struct stat folder{};
   Made made;
   if (::stat(job.folder.c_str(), &folder) == 0) made.inode = folder.st_ino;
 
@@ -286,7 +286,7 @@ bool remove_tree(const std::string& path) {
 bool make_folders(const std::string& path) {
   if (::mkdir(path.c_str(), folder_mode) == 0) return true;
   if (errno == EEXIST) {
-    struct stat seen {};
+    struct stat seen{};
     if (::stat(path.c_str(), &seen) == 0 && S_ISDIR(seen.st_mode)) return true;
     errno = ENOTDIR;
     return false;

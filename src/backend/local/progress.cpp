@@ -104,7 +104,7 @@ std::optional<double> last_progress_in(std::string_view text) {
 }
 
 std::optional<double> LogTail::read() {
-  struct stat seen {};
+  struct stat seen{};
   if (::stat(path_.c_str(), &seen) != 0) return std::nullopt;
   const auto size = static_cast<std::uint64_t>(seen.st_size);
   if (size <= at_) return std::nullopt;

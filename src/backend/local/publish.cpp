@@ -23,12 +23,14 @@ namespace {
 namespace fs = std::filesystem;
 
 tl::unexpected<Error> trouble(const Publication& publication, const std::string& why) {
-  return fail({.code = "runtime.publish", .what = "the outputs cannot be put into '" + publication.target + "': " + why,
-               .where = publication.work, .way_out = "make room for, and allow writing to, that folder, and run it again"});
+  return fail({.code = "runtime.publish",
+               .what = "the outputs cannot be put into '" + publication.target + "': " + why,
+               .where = publication.work,
+               .way_out = "make room for, and allow writing to, that folder, and run it again"});
 }
 
 std::uint64_t inode_of(const std::string& path) {
-  struct stat seen {};
+  struct stat seen{};
   return ::lstat(path.c_str(), &seen) == 0 && S_ISDIR(seen.st_mode) ? seen.st_ino : 0;
 }
 

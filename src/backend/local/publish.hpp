@@ -10,9 +10,9 @@
 namespace baton::local {
 
 struct Publication {
-  std::string work;      ///< the work directory; nothing runs in it any more
-  std::uint64_t inode = 0;  ///< of it, as the keeper saw it; 0: not known
-  std::string target;    ///< absolute: the folder to be replaced
+  std::string work;                ///< the work directory; nothing runs in it any more
+  std::uint64_t inode = 0;         ///< of it, as the keeper saw it; 0: not known
+  std::string target;              ///< absolute: the folder to be replaced
   std::vector<std::string> names;  ///< what is published, relative to the work directory; never empty
 };
 

@@ -70,7 +70,9 @@ std::vector<std::string> value_of(const core::Job& job, const Ticket& ticket, st
   return {name == "attempt" ? std::to_string(job.attempt) : job.node.value()};  // node.id, node.attempt
 }
 
-std::int64_t microseconds(const std::optional<core::Duration>& limit) { return limit ? std::max<std::int64_t>(1, limit->count()) : 0; }
+std::int64_t microseconds(const std::optional<core::Duration>& limit) {
+  return limit ? std::max<std::int64_t>(1, limit->count()) : 0;
+}
 
 }  // namespace
 
@@ -120,10 +122,15 @@ std::optional<Ticket> decode_ticket(std::string_view bytes) {
 }
 
 Ticket ticket_of(const core::Job& job, const std::string& runs) {
-  Ticket ticket{.run = job.run, .node = job.node.value(), .folder = job.folder,
+  Ticket ticket{.run = job.run,
+                .node = job.node.value(),
+                .folder = job.folder,
                 .work = runs + "/" + job.run_uuid.value() + "/" + job.folder + "." + std::to_string(job.attempt),
-                .has_inputs = !job.simulated && !job.inputs.empty(), .stamps = job.stamps, .simulated = job.simulated,
-                .run_us = microseconds(job.step->limits.run), .silence_us = microseconds(job.step->limits.silence)};
+                .has_inputs = !job.simulated && !job.inputs.empty(),
+                .stamps = job.stamps,
+                .simulated = job.simulated,
+                .run_us = microseconds(job.step->limits.run),
+                .silence_us = microseconds(job.step->limits.silence)};
   if (!job.simulated) ticket.outputs = job.step->outputs;
   return ticket;
 }
@@ -146,13 +153,21 @@ std::string inputs_text(const core::Job& job) {
 
 Spec spec_of(const core::Job& job, const Ticket& ticket, const std::string& no_inputs) {
   const auto& step = *job.step;
-  Spec spec{.id = job.id.value(), .folder = ticket.work, .resources = step.resources, .run_us = ticket.run_us,
-            .silence_us = ticket.silence_us, .grace_us = step.limits.grace.count(), .ticket = encode(ticket)};
+  Spec spec{.id = job.id.value(),
+            .folder = ticket.work,
+            .resources = step.resources,
+            .run_us = ticket.run_us,
+            .silence_us = ticket.silence_us,
+            .grace_us = step.limits.grace.count(),
+            .ticket = encode(ticket)};
   spec.resources.try_emplace("cpu", 1.0);
   const core::Lookup lookup = [&](std::string_view space, std::string_view name) { return value_of(job, ticket, space, name); };
-  spec.environment = {std::string(job_variable) + "=" + job.id.value(), "BATON_NODE=" + job.node.value(),
-                      "BATON_RUN=" + job.run_uuid.value(), "BATON_ATTEMPT=" + std::to_string(job.attempt),
-                      "BATON_CPUS=" + number_text(cpus_of(step)), "BATON_INPUTS=" + (ticket.has_inputs ? ticket.inputs_file() : no_inputs),
+  spec.environment = {std::string(job_variable) + "=" + job.id.value(),
+                      "BATON_NODE=" + job.node.value(),
+                      "BATON_RUN=" + job.run_uuid.value(),
+                      "BATON_ATTEMPT=" + std::to_string(job.attempt),
+                      "BATON_CPUS=" + number_text(cpus_of(step)),
+                      "BATON_INPUTS=" + (ticket.has_inputs ? ticket.inputs_file() : no_inputs),
                       "BATON_OUTPUTS=" + ticket.outputs_file()};
   if (job.simulated) {
     spec.argv = {"/bin/true"};
@@ -163,9 +178,11 @@ Spec spec_of(const core::Job& job, const Ticket& ticket, const std::string& no_i
     spec.argv = {"/bin/sh", "-eu", "-c", core::substitute(step.command.words.front(), core::Quoting::shell, lookup)};
   else
     for (const auto& word : step.command.words) spec.argv.push_back(core::substitute(word, core::Quoting::none, lookup));
-  for (const auto& [name, text] : step.env) spec.environment.push_back(name + "=" + core::substitute(text, core::Quoting::none, lookup));
+  for (const auto& [name, text] : step.env)
+    spec.environment.push_back(name + "=" + core::substitute(text, core::Quoting::none, lookup));
   for (const auto& output : step.outputs)
-    if (const auto slash = output.name.rfind('/'); slash != std::string::npos) spec.folders.push_back(output.name.substr(0, slash));
+    if (const auto slash = output.name.rfind('/'); slash != std::string::npos)
+      spec.folders.push_back(output.name.substr(0, slash));
   for (const auto& file : step.files) spec.copies.emplace_back(file.path, file.path.substr(file.path.rfind('/') + 1));
   return spec;
 }

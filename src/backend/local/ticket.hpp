@@ -13,8 +13,8 @@ namespace baton::local {
 struct Ticket {
   core::RunKey run;
   std::string node;
-  std::string folder;  ///< the job's own name for the published folder: folder_of(node)
-  std::string work;    ///< absolute: the work directory; `<work>.log`, `<work>.in.json`, `<work>.out.json` beside it
+  std::string folder;       ///< the job's own name for the published folder: folder_of(node)
+  std::string work;         ///< absolute: the work directory; `<work>.log`, `<work>.in.json`, `<work>.out.json` beside it
   bool has_inputs = false;  ///< else BATON_INPUTS names a file that all such jobs share
   std::vector<core::Output> outputs;
   std::vector<core::Stamp> stamps;

@@ -8,7 +8,8 @@
 namespace baton {
 namespace {
 
-constexpr std::uint64_t inline_bytes_max = 256 * 1024;  // about 0.2 ms of hashing: less than two hops between threads and a stalled loop
+constexpr std::uint64_t inline_bytes_max =
+    256 * 1024;  // about 0.2 ms of hashing: less than two hops between threads and a stalled loop
 constexpr std::size_t threads_max = 8;
 
 struct Reading {
@@ -27,7 +28,8 @@ void read_in_parallel(const std::vector<Reading>& readings, std::vector<Result<c
     for (auto i = next++; i < readings.size(); i = next++)
       answers[readings[i].at] = posix::stamp(readings[i].wanted, readings[i].seen);
   };
-  const auto threads = std::min({threads_max, readings.size(), static_cast<std::size_t>(std::max(1u, std::thread::hardware_concurrency()))});
+  const auto threads =
+      std::min({threads_max, readings.size(), static_cast<std::size_t>(std::max(1u, std::thread::hardware_concurrency()))});
   std::vector<std::jthread> others;
   for (std::size_t i = 1; i < threads; ++i) others.emplace_back(work);
   work();

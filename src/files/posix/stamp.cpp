@@ -37,7 +37,8 @@ class Fd {
 };
 
 Error unreadable(const std::string& path, int error) {
-  if (error == ENOENT || error == ENOTDIR) return {.code = "input.missing", .what = "'" + path + "' does not exist", .where = path};
+  if (error == ENOENT || error == ENOTDIR)
+    return {.code = "input.missing", .what = "'" + path + "' does not exist", .where = path};
   return {.code = "input.unreadable", .what = "'" + path + "' cannot be read: " + std::strerror(error), .where = path};
 }
 
@@ -111,7 +112,7 @@ Result<std::string> digest_of_file(const std::string& path) {
 /// One entry below a folder; `path` relative to it.
 struct Entry {
   std::string path;
-  struct stat seen {};
+  struct stat seen{};
   std::string link;
 };
 
@@ -168,7 +169,8 @@ Result<std::string> digest_of_folder(const std::string& root) {
     } else if (S_ISDIR(entry.seen.st_mode)) {
       sum.add("");
     } else {
-      return fail({.code = "input.unreadable", .what = "'" + entry.path + "' is neither a file, a folder nor a link",
+      return fail({.code = "input.unreadable",
+                   .what = "'" + entry.path + "' is neither a file, a folder nor a link",
                    .where = root + "/" + entry.path});
     }
   }
@@ -209,7 +211,7 @@ std::int64_t wall_ns() {
 }  // namespace
 
 Result<Glance> glance(const Wanted& wanted) {
-  struct stat seen {};
+  struct stat seen{};
   if (::stat(wanted.path.c_str(), &seen) != 0) return fail(unreadable(wanted.path, errno));
   if (wanted.directory) {
     if (!S_ISDIR(seen.st_mode))
@@ -218,7 +220,8 @@ Result<Glance> glance(const Wanted& wanted) {
   }
   if (!S_ISREG(seen.st_mode))
     return fail({.code = "input.not_a_file", .what = "'" + wanted.path + "' is not a plain file", .where = wanted.path});
-  Glance found{.stat = stat_text(seen), .bytes = static_cast<std::uint64_t>(seen.st_size),
+  Glance found{.stat = stat_text(seen),
+               .bytes = static_cast<std::uint64_t>(seen.st_size),
                .newest_ns = std::max(nanoseconds(seen.st_mtim), nanoseconds(seen.st_ctim))};
   if (wanted.by_stat) {
     found.digest = sha256_of(std::to_string(seen.st_size) + ":" + std::to_string(nanoseconds(seen.st_mtim)));
@@ -240,7 +243,9 @@ Result<std::string> digest(const Wanted& wanted) {
   return wanted.directory ? digest_of_folder(wanted.path) : digest_of_file(wanted.path);
 }
 
-bool proves(const core::Stamp& known, const Glance& seen) { return known.settled && !known.digest.empty() && known.stat == seen.stat; }
+bool proves(const core::Stamp& known, const Glance& seen) {
+  return known.settled && !known.digest.empty() && known.stat == seen.stat;
+}
 
 Result<core::Stamp> stamp(const Wanted& wanted, const Glance& seen) {
   core::Stamp made{.path = wanted.path, .stat = seen.stat, .digest = seen.digest};

@@ -19,9 +19,9 @@ struct Wanted {
 
 /// Looks without reading a file's content. A folder is walked.
 struct Glance {
-  std::string stat;  ///< as in core::Stamp
-  std::string digest;      ///< known without reading: `by_stat`, or an empty file; else empty
-  std::uint64_t bytes = 0; ///< that a digest has to read
+  std::string stat;            ///< as in core::Stamp
+  std::string digest;          ///< known without reading: `by_stat`, or an empty file; else empty
+  std::uint64_t bytes = 0;     ///< that a digest has to read
   std::int64_t newest_ns = 0;  ///< the latest mtime or ctime seen (UTC, ns)
 };
 /// Errors: input.missing, input.not_a_file, input.not_a_folder, input.unreadable.

@@ -23,7 +23,9 @@ class BackendContract : public testing::TestWithParam<Adapter> {
     world_->stop();
   }
   void submit(const core::Job& job) { ASSERT_TRUE(wait(*world_, backend_->submit({job})).has_value()); }
-  Observed observe(Cursor after, std::vector<JobId> ask = {}) { return wait(*world_, backend_->observe(any_run(), std::move(ask), after)); }
+  Observed observe(Cursor after, std::vector<JobId> ask = {}) {
+    return wait(*world_, backend_->observe(any_run(), std::move(ask), after));
+  }
 
   std::unique_ptr<BackendWorld> world_;
   std::unique_ptr<Backend> backend_;

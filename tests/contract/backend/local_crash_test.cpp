@@ -31,7 +31,8 @@ class LocalCrash : public testing::Test {
   }
   /// A job that writes its pid, and ends when `go` is there.
   core::Job held(const std::string& node, std::int32_t attempt = 1) {
-    return world_.shell(node, "echo $$ > '" + world_.path("pid") + "'; while [ ! -e '" + world_.path("go") + "' ]; do sleep 0.01; done", attempt);
+    return world_.shell(
+        node, "echo $$ > '" + world_.path("pid") + "'; while [ ! -e '" + world_.path("go") + "' ]; do sleep 0.01; done", attempt);
   }
   void let_go() { std::ofstream(world_.path("go")) << "go"; }
   pid_t pid_of_job() {
@@ -54,7 +55,8 @@ TEST_F(LocalCrash, a_running_job_is_followed_to_its_end_by_the_next_baton) {
 }
 
 TEST_F(LocalCrash, a_job_that_ended_while_no_baton_was_there_is_collected_with_its_outputs) {
-  auto job = world_.shell("step", "while [ ! -e '" + world_.path("go") + "' ]; do sleep 0.01; done; echo text > \"${outputs.f}\"");
+  auto job =
+      world_.shell("step", "while [ ! -e '" + world_.path("go") + "' ]; do sleep 0.01; done; echo text > \"${outputs.f}\"");
   step_of(job).outputs = {{.port = "f", .kind = core::OutputKind::file, .name = "f.txt"}};
   submit(job);
   until(world_, *backend_, job, Seen::running);
@@ -194,7 +196,8 @@ TEST_F(LocalCrash, a_begin_of_another_boot_is_dead) {
   {
     std::ofstream journal(world_.state() + "/jobs.log");
     journal << local::line_of(local::BootRecord{"11111111-1111-1111-1111-111111111111"})
-            << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""}) << local::line_of(local::PidRecord{1, ::getpid(), 1, 1});
+            << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""})
+            << local::line_of(local::PidRecord{1, ::getpid(), 1, 1});
   }
   backend_ = world_.connect();  // that number is ours now: nothing may be killed by it
 
@@ -213,7 +216,8 @@ TEST_F(LocalCrash, a_stranger_with_the_number_of_a_lost_job_lives) {
   }
   {
     std::ofstream journal(world_.state() + "/jobs.log");
-    journal << local::line_of(local::BootRecord{local::boot_id()}) << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""})
+    journal << local::line_of(local::BootRecord{local::boot_id()})
+            << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""})
             << local::line_of(local::PidRecord{1, stranger, 12, 1});
   }
   backend_ = world_.connect();
@@ -228,7 +232,8 @@ TEST_F(LocalCrash, a_claim_without_a_process_is_dead_not_begun_again) {
   backend_.reset();
   {
     std::ofstream journal(world_.state() + "/jobs.log");
-    journal << local::line_of(local::BootRecord{local::boot_id()}) << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""});
+    journal << local::line_of(local::BootRecord{local::boot_id()})
+            << local::line_of(local::BeginRecord{1, now_us(), job.id.value(), ""});
   }
   backend_ = world_.connect();
   submit(job);
@@ -260,7 +265,8 @@ TEST_F(LocalCrash, a_torn_line_at_the_end_of_the_journal_costs_only_itself) {
 
 TEST_F(LocalCrash, outputs_that_were_published_and_not_committed_are_collected_again) {
   auto job = world_.shell("step", "echo text > \"${outputs.f}\"; echo '{\"n\": 3}' > \"$BATON_OUTPUTS\"; touch rubbish");
-  step_of(job).outputs = {{.port = "f", .kind = core::OutputKind::file, .name = "f.txt"}, {.port = "n", .kind = core::OutputKind::integer}};
+  step_of(job).outputs = {{.port = "f", .kind = core::OutputKind::file, .name = "f.txt"},
+                          {.port = "n", .kind = core::OutputKind::integer}};
   submit(job);
   const auto first = until(world_, *backend_, job, ended);
   ASSERT_EQ(first.seen, Seen::done);

@@ -36,8 +36,9 @@ TEST_F(LocalProcess, a_job_sees_what_the_format_promises) {
   const auto seen = run(job);
 
   ASSERT_EQ(seen.seen, Seen::done);
-  EXPECT_EQ(log_of(seen), "align 6b1d1f4e-6a0f-4c1e-9a8c-0d2f3a4b5c6d 2 2 hello wor ld\n"
-                          "{\"name\":\"wor ld\",\"file\":\"/a/b c\",\"many\":[1,{\"k\":2}]}\n");
+  EXPECT_EQ(log_of(seen),
+            "align 6b1d1f4e-6a0f-4c1e-9a8c-0d2f3a4b5c6d 2 2 hello wor ld\n"
+            "{\"name\":\"wor ld\",\"file\":\"/a/b c\",\"many\":[1,{\"k\":2}]}\n");
 }
 
 TEST_F(LocalProcess, a_shell_command_ends_at_its_first_failure) {
@@ -93,7 +94,10 @@ TEST_F(LocalProcess, an_end_by_a_signal_names_it) {
 }
 
 TEST_F(LocalProcess, a_job_has_a_clean_slate) {
-  const auto seen = run(world_.bare("step", "ls /proc/self/fd | wc -l; grep SigBlk /proc/self/status; grep -c 'SigIgn:.0000000[01]80000000\\|SigIgn:.0000000000000000' /proc/self/status; read line || echo no input"));
+  const auto seen =
+      run(world_.bare("step",
+                      "ls /proc/self/fd | wc -l; grep SigBlk /proc/self/status; grep -c "
+                      "'SigIgn:.0000000[01]80000000\\|SigIgn:.0000000000000000' /proc/self/status; read line || echo no input"));
 
   ASSERT_EQ(seen.seen, Seen::done);
   // Open are 0, 1, 2 and the folder that ls reads. Signals 32 and 33 are the C library's own: posix_spawn passes them on as they are.
@@ -121,8 +125,10 @@ TEST_F(LocalProcess, what_a_job_left_in_the_background_writes_nothing_after_its_
 }
 
 TEST_F(LocalProcess, a_group_that_ignores_TERM_is_killed_whole) {
-  auto job = world_.bare("step", "trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 0.05; done\" & echo $!; while :; do sleep 0.05; done");
-  step_of(job).limits = {.run = std::chrono::milliseconds(100), .silence = {}, .waiting = {}, .grace = std::chrono::milliseconds(100)};
+  auto job = world_.bare(
+      "step", "trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 0.05; done\" & echo $!; while :; do sleep 0.05; done");
+  step_of(job).limits = {
+      .run = std::chrono::milliseconds(100), .silence = {}, .waiting = {}, .grace = std::chrono::milliseconds(100)};
 
   const auto seen = run(job);
 
@@ -215,8 +221,9 @@ TEST(LocalResources, a_custom_resource_is_shared_out) {
   std::vector<core::Job> jobs;
   for (int i = 0; i < 6; ++i) {
     // Each counts who is there when it begins; mkdir is atomic.
-    jobs.push_back(world.bare("step" + std::to_string(i), "mkdir '" + world.path("in") + std::to_string(i) + "'; ls -d '" + world.path("in") +
-                                                              "'* | wc -l; sleep 0.05; rmdir '" + world.path("in") + std::to_string(i) + "'"));
+    jobs.push_back(world.bare("step" + std::to_string(i), "mkdir '" + world.path("in") + std::to_string(i) + "'; ls -d '" +
+                                                              world.path("in") + "'* | wc -l; sleep 0.05; rmdir '" +
+                                                              world.path("in") + std::to_string(i) + "'"));
     step_of(jobs.back()).resources = {{"license", 1.0}, {"cpu", 0.1}};
   }
   ASSERT_TRUE(wait(world, backend->submit(jobs)).has_value());

@@ -34,7 +34,8 @@ LocalWorld::~LocalWorld() {
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
     std::ifstream file(entry.path() / "environ");
     const std::string text((std::istreambuf_iterator<char>(file)), {});
-    if (text.find("BATON_INPUTS=" + root_.string()) != std::string::npos) ::kill(std::atoi(entry.path().filename().c_str()), SIGKILL);
+    if (text.find("BATON_INPUTS=" + root_.string()) != std::string::npos)
+      ::kill(std::atoi(entry.path().filename().c_str()), SIGKILL);
   }
   std::filesystem::remove_all(root_, error);
 }
@@ -55,9 +56,12 @@ core::Job LocalWorld::shell(const std::string& node, const std::string& command,
 core::Job LocalWorld::job(const Wish& wish) {
   std::string command;
   if (wish.ignores_term) command += "trap '' TERM; ";
-  if (wish.lasts) command += lasting;
-  else if (wish.exit_code != 0) command += "exit " + std::to_string(wish.exit_code);
-  else command += R"(echo '{"n": 1}' > "$BATON_OUTPUTS")";
+  if (wish.lasts)
+    command += lasting;
+  else if (wish.exit_code != 0)
+    command += "exit " + std::to_string(wish.exit_code);
+  else
+    command += R"(echo '{"n": 1}' > "$BATON_OUTPUTS")";
   auto job = shell(wish.node, command, wish.attempt);
   auto& step = step_of(job);
   step.outputs = wish.outputs;

@@ -14,13 +14,14 @@ class MemoryWorld final : public BackendWorld {
   std::unique_ptr<Backend> connect() override { return std::make_unique<MemoryBackend>(cluster_, runtime_); }
   core::Job job(const Wish& wish) override {
     auto job = job_of(wish);
-    fates_[job.id] = Fate{.queued = std::chrono::milliseconds(wish.impossible ? 500 : 0),
-                          .lacking = wish.impossible,
-                          .runs = wish.lasts ? core::Duration(std::chrono::hours(1)) : core::Duration(std::chrono::milliseconds(1)),
-                          .quiet_from = wish.lasts ? std::optional(core::Duration::zero()) : std::nullopt,
-                          .end = wish.exit_code == 0 ? core::EndKind::ok : core::EndKind::exit,
-                          .exit_code = wish.exit_code,
-                          .ignores_term = wish.ignores_term};
+    fates_[job.id] =
+        Fate{.queued = std::chrono::milliseconds(wish.impossible ? 500 : 0),
+             .lacking = wish.impossible,
+             .runs = wish.lasts ? core::Duration(std::chrono::hours(1)) : core::Duration(std::chrono::milliseconds(1)),
+             .quiet_from = wish.lasts ? std::optional(core::Duration::zero()) : std::nullopt,
+             .end = wish.exit_code == 0 ? core::EndKind::ok : core::EndKind::exit,
+             .exit_code = wish.exit_code,
+             .ignores_term = wish.ignores_term};
     return job;
   }
   int beginnings(const core::Job& job) override { return cluster_.beginnings(job.id); }
