@@ -31,6 +31,20 @@ bool is_store(Call call) { return call >= Call::create_run && call <= Call::read
 bool waits(Call call) { return call == Call::receive || call == Call::until_free || call == Call::pushes; }
 bool is_act(Call call) { return call == Call::submit || call == Call::bar || call == Call::cancel || call == Call::release; }
 
+// The ways that are gone all the time.
+bool is_common(Call before, Call call) {
+  using enum Call;
+  static constexpr std::pair<Call, Call> common[] = {
+      {spawned, wake},       {spawned, receive},   {spawned, acquire}, {spawned, pushes},     {spawned, read},
+      {spawned, join},       {wake, publish},      {receive, acquire}, {acquire, begin_pass}, {begin_pass, observe},
+      {observe, commit},     {commit, unlock},     {commit, submit},   {commit, release},     {submit, unlock},
+      {submit, release},     {release, unlock},    {unlock, ack},      {ack, receive},        {acquire, orphans},
+      {orphans, due},        {orphans, unlock},    {due, unlock},      {unlock, acquire},     {acquire, acquire},
+      {pushes, pushes},      {progress, progress}, {read, read},       {read, create_run},    {spawned, progress},
+      {acquire, until_free}, {until_free, acquire}};
+  return std::ranges::find(common, std::pair(before, call)) != std::end(common);
+}
+
 }  // namespace
 
 std::string_view to_text(Call call) { return call_names.at(static_cast<std::size_t>(call)); }
@@ -85,9 +99,10 @@ Faults::Faults(World& world) : world_(world) {
   }
 }
 
-Fault Faults::draw(Call call, bool visiting, bool unanswered) {
+Fault Faults::draw(Call before, Call call, bool visiting, bool unanswered) {
   if (!on_ || left_ == 0) return Fault::none;
-  auto number = static_cast<std::uint32_t>(world_.below(10'000));
+  // Between calls that seldom follow one another faults strike more often, or they never would.
+  auto number = static_cast<std::uint32_t>(world_.below(is_common(before, call) ? 10'000 : 1'250));
   for (const auto& [fault, rate] : mix_) {
     if ((fault == Fault::crash_unanswered || fault == Fault::pause_unanswered) != unanswered) continue;
     if (!can_strike(fault, call, visiting)) continue;
@@ -105,13 +120,13 @@ Fault Faults::strike(Call before, Call call, bool visiting) {
   auto& row = table_.rows[{before, call}];
   ++row.times;
   if (visiting) ++row.visiting;
-  const auto fault = draw(call, visiting, false);
+  const auto fault = draw(before, call, visiting, false);
   ++row.struck[static_cast<std::size_t>(fault)];
   return fault;
 }
 
 Fault Faults::strike_unanswered(Call before, Call call, bool visiting) {
-  const auto fault = draw(call, visiting, true);
+  const auto fault = draw(before, call, visiting, true);
   if (fault != Fault::none) count(fault, before, call);
   return fault;
 }

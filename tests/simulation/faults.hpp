@@ -95,7 +95,7 @@ class Faults {
     Fault fault;
     std::uint32_t per_10000;
   };
-  Fault draw(Call call, bool visiting, bool unanswered);
+  Fault draw(Call before, Call call, bool visiting, bool unanswered);
 
   World& world_;
   std::vector<Rate> mix_;

@@ -230,7 +230,7 @@ awaitable<void> SimulatedQueue::requeue(Delivery delivery, core::Duration after)
 
 awaitable<Result<Lease>> SimulatedLock::acquire(std::string name, core::Duration life) {
   const auto fault = co_await seat_.before(Call::acquire);
-  if (fault == Fault::refused) co_return fail(away("lock"));
+  if (away_ || fault == Fault::refused) co_return fail(away("lock"));
   auto lease = co_await inner_.acquire(name, life);
   if (seat_.telling()) seat_.say("acquire " + name.substr(name.rfind("-") + 1) + ": " + tell(lease));
   co_await seat_.after(Call::acquire);

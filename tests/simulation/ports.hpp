@@ -73,7 +73,8 @@ class SimulatedQueue final : public Queue {
 
 class SimulatedLock final : public Lock {
  public:
-  SimulatedLock(Seat& seat, Lock& inner) : seat_(seat), inner_(inner) {}
+  /// @param away  nobody answers
+  SimulatedLock(Seat& seat, Lock& inner, const bool& away) : seat_(seat), inner_(inner), away_(away) {}
   awaitable<Result<Lease>> acquire(std::string name, core::Duration life) override;
   awaitable<Result<Lease>> renew(Lease lease, core::Duration life) override;
   awaitable<void> release(Lease lease) override;
@@ -82,6 +83,7 @@ class SimulatedLock final : public Lock {
  private:
   Seat& seat_;
   Lock& inner_;
+  const bool& away_;
 };
 
 class SimulatedBackend final : public Backend {

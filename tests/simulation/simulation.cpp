@@ -114,7 +114,7 @@ struct Replica {
         client(s.cluster, runtime),
         store(seat, who, s.store, s.truth, s.wire),
         queue(seat, broker, s.truth, s.wire),
-        lock(seat, locks),
+        lock(seat, locks, s.scenario.no_lock),
         backend(seat, who, client, s.truth, s.wire),
         manager(runtime, store, queue, lock, manager_options(s)),
         worker(runtime, store, queue, lock, backend, worker_options(s, name)) {
@@ -140,6 +140,12 @@ struct Replica {
     options.concurrency = 3;
     return options;
   }
+  static awaitable<void> wake_again_and_again(Replica& replica) {
+    for (int i = 0; i < 50 && replica.servers.scenario.impatient; ++i) {
+      for (const auto& run : replica.servers.truth.runs()) replica.worker.wakeups().wake(run, {});
+      co_await replica.runtime.sleep(core::Duration(1'000 + replica.runtime.random() % 30'000));
+    }
+  }
   static awaitable<void> serve(Replica& replica) {
     for (;;) {
       const auto joined = co_await replica.store.join(ReplicaId(replica.name));
@@ -147,6 +153,7 @@ struct Replica {
       co_await replica.runtime.sleep(200ms);
     }
     replica.servers.world.spawn(replica.who, replica.manager.serve());
+    replica.servers.world.spawn(replica.who, wake_again_and_again(replica));
     co_await replica.worker.serve();
     replica.served = true;
   }
@@ -288,6 +295,8 @@ class Simulation {
   void heal() {
     servers_.story.say("world", "the faults are over");
     servers_.faults.stop();
+    servers_.scenario.no_lock = false;
+    servers_.scenario.impatient = false;
     for (auto& place : places_) place.begins_again = world_.now();
     next_look_ = world_.now();
     healed_ = true;
