@@ -50,6 +50,7 @@ core::Duration time_to_settle(const core::Decision& decision, core::Instant now)
 awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optional<Lease>& lease) {
   const BeginPass question{.run = run, .known = known.fence, .replica = options_.replica, .excused = known.excused};
   const auto ticket = co_await store_.begin_pass(question);
+  if (ticket || ticket.error().code != "store.unavailable") known.excused = 0;  // taken back by now
   if (!ticket) {
     auto result = refused(ticket.error());
     co_return result;
@@ -83,7 +84,6 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
     auto result = refused(committed.error());
     co_return result;
   }
-  known.excused = 0;
   known.cursor = observed.cursor;
   co_await act(run, std::move(decision));
   PassResult result{.end = PassEnd::committed, .woken = committed->woken, .open = committed->open};
