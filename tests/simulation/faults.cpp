@@ -93,7 +93,6 @@ Faults::Faults(World& world) : world_(world) {
   const bool few = world_.one_in(2);  // few kinds, often; or all, seldom
   for (int i = 1; i < fault_count; ++i) {
     const auto fault = static_cast<Fault>(i);
-    if (fault == Fault::cancelled) continue;  // the user's own doing
     if (few && !world_.one_in(4)) continue;
     mix_.push_back({fault, (few ? 60U : 12U) * scale});
   }
@@ -106,11 +105,13 @@ Fault Faults::draw(Call before, Call call, bool visiting, bool unanswered) {
   for (const auto& [fault, rate] : mix_) {
     if ((fault == Fault::crash_unanswered || fault == Fault::pause_unanswered) != unanswered) continue;
     if (!can_strike(fault, call, visiting)) continue;
-    if (number < rate) {
+    // A world in which everything is cancelled shows little else.
+    const auto often = fault == Fault::cancelled && is_common(before, call) ? rate / 6 : rate;
+    if (number < often) {
       --left_;
       return fault;
     }
-    number -= rate;
+    number -= often;
   }
   return Fault::none;
 }

@@ -45,6 +45,7 @@ awaitable<Fault> Seat::before(Call call) {
     case Fault::channel_closed: breaks_.close_channel(); break;
     case Fault::lease_expired: breaks_.expire_lease(*fibers_.of(id).visiting); break;
     case Fault::stream_lost: breaks_.lose_stream(); break;
+    case Fault::cancelled: breaks_.cancel(*fibers_.of(id).visiting); break;
     default: co_return fault;
   }
   co_return Fault::none;

@@ -65,6 +65,14 @@ struct Servers {
                          if (story.kept()) story.say("cluster", short_name(job) + ' ' + std::string(what));
                        }});
   }
+  /// Somebody cancels it, and nothing goes wrong with that.
+  void cancel(const core::RunKey& run) {
+    const auto desired = world.look(store.desire(run, core::Desire::cancel));
+    if (!desired) return;
+    const auto published = world.look(publisher.publish({run}));
+    static_cast<void>(published);
+    truth.doubt(run);
+  }
   std::unique_ptr<Store> open_store() {
     if (!scenario.sqlite) {
       auto memory = std::make_unique<MemoryStore>([&w = world] { return w.wall(); });
@@ -120,7 +128,8 @@ struct Replica {
         worker(runtime, store, queue, lock, backend, worker_options(s, name)) {
     seat.breaks({.close_channel = [this] { broker.lose_channel(); },
                  .expire_lease = [this](const core::RunKey& run) { servers.locks.expire(run_lock(run)); },
-                 .lose_stream = [this] { client.lose_stream(); }});
+                 .lose_stream = [this] { client.lose_stream(); },
+                 .cancel = [this](const core::RunKey& run) { servers.cancel(run); }});
     s.truth.joined(who, ReplicaId(name), client);
     s.wire.clients[who] = &client;
     s.world.spawn(who, serve(*this));
@@ -324,10 +333,7 @@ class Simulation {
     const auto view = world_.look(servers_.store.run(run));
     if (!view || !view->record.held || view->record.desire != core::Desire::run) return;
     servers_.story.say("operator", "stops " + core::to_text(run) + ", which is held");
-    const auto woken = world_.look(servers_.store.desire(run, core::Desire::cancel));
-    const auto published = world_.look(servers_.publisher.publish({run}));
-    static_cast<void>(woken);
-    static_cast<void>(published);
+    servers_.cancel(run);
   }
 
   std::string what_is_left() {
