@@ -397,8 +397,10 @@ class Pass {
   }
 
   void start_within_room(const std::set<Index>& newly_ready) {
-    const auto before = static_cast<std::int64_t>(run_.count(State::pending));
-    auto room = std::int64_t{policy_.room} + before - static_cast<std::int64_t>(count(State::pending));
+    // What began, or ended, in this pass has left its room: also what waited for resources.
+    auto room = std::int64_t{policy_.room};
+    for (const auto waits : {State::pending, State::waiting_for_resources})
+      room += static_cast<std::int64_t>(run_.count(waits)) - static_cast<std::int64_t>(count(waits));
     auto a = run_.ready().begin();
     auto b = newly_ready.begin();
     while (a != run_.ready().end() || b != newly_ready.end()) {  // both in order of the document

@@ -316,6 +316,15 @@ TEST(Decide, waiting_for_resources_ends_also_when_nobody_tells_of_it_again) {
   EXPECT_EQ(scene.pass({}, noon + 10min).bar.size(), 1u);
 }
 
+TEST(Decide, what_waited_for_resources_leaves_its_room_when_it_begins) {
+  Scene scene(run_of({{}, {}}));
+  scene.policy.room = 1;
+  scene.pass();
+  scene.policy.room = 0;
+  scene.pass({seen(scene.task(0), Seen::lacking)}, noon + 1s);
+  EXPECT_EQ(nodes_of(scene.pass({seen(scene.task(0), Seen::running)}, noon + 2s).submit), Names{"t1"});
+}
+
 TEST(Decide, a_wait_that_is_over_lets_nothing_else_begin_in_the_same_pass) {
   auto definition = run_of({{}, {}});
   test::step_of(*definition, 1).limits.waiting = 30s;
