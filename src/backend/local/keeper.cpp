@@ -89,6 +89,7 @@ class Keeper {
 
   // ---- starting -----------------------------------------------------------------------------------------------------------
   void prepare_process() {
+    as_keeper();
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ::prctl(PR_SET_NAME, "baton-keeper");
     sigset_t all;

@@ -2,9 +2,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,47 +115,33 @@ std::optional<Error> prepare(const Spec& job) {
   return std::nullopt;
 }
 
-/// What all spawns have in common.
-class Attributes {
- public:
-  Attributes() {
+/// Between the two halves of a vfork: the parent waits, and shares its memory with this.
+[[noreturn]] void become(const char* program, char* const* argv, char* const* environment, const char* log, const char* folder,
+                         volatile int& error) noexcept {
+  ::setpgid(0, 0);
+  const int file = ::open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+  if (file >= 0 && ::dup2(file, 1) == 1 && ::dup2(file, 2) == 2 && ::chdir(folder) == 0) {
     sigset_t none;
-    sigset_t all;
     sigemptyset(&none);
-    sigfillset(&all);
-    ::posix_spawnattr_init(&attributes_);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::execve(program, argv, environment);
   }
-  ~Attributes() { ::posix_spawnattr_destroy(&attributes_); }
-  Attributes(const Attributes&) = delete;
-  Attributes& operator=(const Attributes&) = delete;
-  [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
+  error = errno;
+  ::_exit(127);
+}
 
- private:
-  posix_spawnattr_t attributes_{};
-};
-
-class Actions {
- public:
-  Actions(const std::string& log, const std::string& folder) {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_addopen(&actions_, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
-    ::posix_spawn_file_actions_adddup2(&actions_, 1, 2);
-    ::posix_spawn_file_actions_addchdir_np(&actions_, folder.c_str());
-    ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
-  }
-  ~Actions() { ::posix_spawn_file_actions_destroy(&actions_); }
-  Actions(const Actions&) = delete;
-  Actions& operator=(const Actions&) = delete;
-  [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-};
+/// posix_spawn, without its 64 system calls that ask after the handlers of all signals (there are none here: as_keeper): 50 µs a job.
+/// @return 0, or the errno of what failed
+[[gnu::noinline]] int launch(const char* program, char* const* argv, char* const* environment, const char* log,
+                             const char* folder, pid_t& pid) noexcept {
+  volatile int error = 0;
+  const auto child = ::vfork();
+  if (child == 0) become(program, argv, environment, log, folder, error);
+  if (child < 0) return errno;
+  if (error != 0) ::waitpid(child, nullptr, 0);
+  pid = child;
+  return error;
+}
 
 std::int64_t ticks_now() {
   static const std::int64_t per_second = ::sysconf(_SC_CLK_TCK);
@@ -203,22 +190,28 @@ std::size_t kill_once(const std::set<std::string>& jobs) {
 
 }  // namespace
 
+void as_keeper() {
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::dup2(nothing, 0);
+  if (nothing > 0) ::close(nothing);
+  ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+}
+
 Result<Made> spawn(const Spec& job, std::span<const std::string> environment) {
   if (auto trouble = prepare(job)) return fail(std::move(*trouble));
   struct stat folder{};
   Made made;
   if (::stat(job.folder.c_str(), &folder) == 0) made.inode = folder.st_ino;
 
-  static const Attributes attributes;
   const auto log = job.folder + ".log";
-  const Actions actions(log, job.folder);
   const auto variables = environment_of(job, environment);
   std::vector<char*> argv;
   for (const auto& word : job.argv) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   const auto program = program_of(job, variables);
   made.start_ticks = ticks_now();
-  const int error = ::posix_spawn(&made.pid, program.c_str(), actions.get(), attributes.get(), argv.data(), variables.data());
+  const int error = launch(program.c_str(), argv.data(), variables.data(), log.c_str(), job.folder.c_str(), made.pid);
   if (error != 0) return spawn_error("'" + job.argv.front() + "' cannot be started", error);
   return made;
 }

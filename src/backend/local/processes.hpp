@@ -18,6 +18,10 @@ namespace baton::local {
 /// The variable by which a job's processes are known, whatever group or session they moved to.
 inline constexpr std::string_view job_variable = "BATON_JOB";
 
+/// Makes this process one whose children begin clean: nothing on stdin, no other descriptor passed on, all signals as by default. Before
+/// the first spawn, which relies on it.
+void as_keeper();
+
 struct Made {
   pid_t pid = 0;
   std::int64_t start_ticks = 0;  ///< as in /proc/PID/stat, give or take one
