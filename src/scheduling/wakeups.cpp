@@ -25,12 +25,14 @@ void Wakeups::wake(const core::RunKey& run, std::vector<JobId> jobs) {
 
 awaitable<void> Wakeups::work(core::RunKey run) {
   auto pause = core::Duration(100ms);
+  bool unsure = false;  // an answer was lost that may have said that we are the one to publish
   while (!stopping_ && under_way_[run].again) {
     auto& waiting = under_way_[run];
     waiting.again = false;
     const auto told = std::exchange(waiting.jobs, {});
     const auto woken = co_await store_.wake(run, {told.begin(), told.end()});
     if (!woken && woken.error().code != "store.not_found") {  // unavailable: the events stay ours to tell
+      unsure = true;
       under_way_[run].again = true;
       under_way_[run].jobs.insert(told.begin(), told.end());
       const auto wait = jittered(runtime_, pause);
@@ -39,7 +41,8 @@ awaitable<void> Wakeups::work(core::RunKey run) {
       continue;
     }
     pause = 100ms;
-    if (woken && woken->publish) co_await publish({run});
+    const bool was_unsure = std::exchange(unsure, false);
+    if (woken && (woken->publish || was_unsure)) co_await publish({run});
   }
   under_way_.erase(run);
 }

@@ -9,23 +9,10 @@ constexpr std::array<std::string_view, call_count> call_names{
     "(spawned)",  "create_run", "wake",    "desire",  "begin_pass", "commit",  "progress", "due",   "join",
     "orphans",    "read",       "publish", "receive", "ack",        "requeue", "acquire",  "renew", "unlock",
     "until_free", "submit",     "observe", "bar",     "cancel",     "release", "pushes"};
-constexpr std::array<std::string_view, fault_count> fault_names{"none",
-                                                                "crash",
-                                                                "crash, unanswered",
-                                                                "pause",
-                                                                "pause, unanswered",
-                                                                "refused",
-                                                                "answer lost",
-                                                                "late",
-                                                                "partly",
-                                                                "silent",
-                                                                "message lost",
-                                                                "message doubled",
-                                                                "message late",
-                                                                "channel closed",
-                                                                "lease expired",
-                                                                "stream lost",
-                                                                "cancelled"};
+constexpr std::array<std::string_view, fault_count> fault_names{
+    "none",           "crash",         "crash, unanswered", "pause",    "pause, unanswered", "refused",         "answer lost",
+    "late",           "partly",        "doubled",           "silent",   "message lost",      "message doubled", "message late",
+    "channel closed", "lease expired", "stream lost",       "cancelled"};
 
 bool is_store(Call call) { return call >= Call::create_run && call <= Call::read; }
 bool waits(Call call) { return call == Call::receive || call == Call::until_free || call == Call::pushes; }
@@ -64,7 +51,8 @@ bool can_strike(Fault fault, Call call, bool visiting) {
     case Fault::late:
       return (is_store(call) && call != Call::read && call != Call::begin_pass && call != Call::join) || is_act(call) ||
              call == Call::acquire;
-    case Fault::partly: return is_act(call);
+    case Fault::partly:
+    case Fault::doubled: return is_act(call);
     case Fault::silent: return call == Call::observe;
     case Fault::message_lost:
     case Fault::message_doubled:

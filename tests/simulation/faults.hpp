@@ -52,6 +52,7 @@ enum class Fault : std::uint8_t {
   answer_lost,       ///< an error; it happened
   late,              ///< an error; it happens later
   partly,            ///< an error; some of it happened
+  doubled,           ///< it happens, and once more later
   silent,            ///< the backend does not answer
   message_lost,
   message_doubled,
@@ -61,7 +62,7 @@ enum class Fault : std::uint8_t {
   stream_lost,     ///< the backend's pushes to this replica break off and begin anew
   cancelled,       ///< the user cancels the run that is visited
 };
-inline constexpr int fault_count = 17;
+inline constexpr int fault_count = 18;
 [[nodiscard]] std::string_view to_text(Fault fault);
 /// Whether this can happen at this call. @param visiting  the coroutine holds a message of a run
 [[nodiscard]] bool can_strike(Fault fault, Call call, bool visiting);

@@ -14,10 +14,10 @@ core::Duration some_time(World& world) { return core::Duration(world.below(world
 
 template <class T>
 awaitable<void> happen_later(World& world, core::Duration after, std::function<awaitable<Result<T>>()> effect,
-                             std::function<void(const Result<T>&)> shows) {
+                             std::function<void(const Result<T>&, bool told)> shows) {
   co_await world.sleep(after);
   const auto answer = co_await effect();
-  if (shows) shows(answer);
+  if (shows) shows(answer, false);
 }
 
 std::string names(const std::vector<JobId>& jobs) {
@@ -79,7 +79,7 @@ std::string tell(const core::Observation& observation) {
 
 template <class T>
 awaitable<Result<T>> SimulatedStore::ask(Call call, std::string about, std::function<awaitable<Result<T>>()> effect,
-                                         std::function<void(const Result<T>&)> shows) {
+                                         std::function<void(const Result<T>&, bool told)> shows) {
   const auto fault = co_await seat_.before(call);
   if (fault == Fault::refused) co_return fail(away("store"));
   if (fault == Fault::late) {
@@ -87,7 +87,7 @@ awaitable<Result<T>> SimulatedStore::ask(Call call, std::string about, std::func
     co_return fail(away("store"));
   }
   auto answer = co_await effect();
-  if (shows) shows(answer);
+  if (shows) shows(answer, fault != Fault::answer_lost);
   if (seat_.telling()) seat_.say(std::string(to_text(call)) + ' ' + about + ": " + tell(answer));
   co_await seat_.after(call);
   if (fault == Fault::answer_lost) co_return fail(away("store"));
@@ -98,20 +98,24 @@ awaitable<Result<core::RunKey>> SimulatedStore::create_run(NewRun run) {
   auto project = run.project.value();
   return ask<core::RunKey>(
       Call::create_run, std::move(project), [&inner = inner_, run = std::move(run)] { return inner.create_run(run); },
-      [&truth = truth_](const Result<core::RunKey>& key) { truth.created(key); });
+      [&truth = truth_](const Result<core::RunKey>& key, bool) { truth.created(key); });
 }
 awaitable<Result<Woken>> SimulatedStore::wake(core::RunKey run, std::vector<JobId> jobs) {
   const auto until = truth_.pushes_so_far();
   auto about = seat_.telling() ? core::to_text(run) + names(jobs) : std::string();
   return ask<Woken>(
       Call::wake, std::move(about), [&inner = inner_, run, jobs = std::move(jobs)] { return inner.wake(run, jobs); },
-      [&truth = truth_, who = who_, run, until](const Result<Woken>&) { truth.woke(who, run, until); });
+      [&truth = truth_, who = who_, run, until](const Result<Woken>& woken, bool told) {
+        truth.woke(who, run, until);
+        if (woken && woken->publish) truth.must_publish(who, run, told);
+      });
 }
 awaitable<Result<Woken>> SimulatedStore::desire(core::RunKey run, core::Desire desire) {
   return ask<Woken>(
       Call::desire, core::to_text(run) + ' ' + std::string(core::to_text(desire)),
       [&inner = inner_, run, desire] { return inner.desire(run, desire); },
-      [&truth = truth_, &fibers = seat_.fibers(), run](const Result<Woken>&) {
+      [&truth = truth_, who = who_, &fibers = seat_.fibers(), run](const Result<Woken>& woken, bool told) {
+        if (woken && woken->publish) truth.must_publish(who, run, told);
         truth.doubt(run);
         fibers.cancelled(run);
       });
@@ -120,27 +124,36 @@ awaitable<Result<core::Ticket>> SimulatedStore::begin_pass(BeginPass pass) {
   auto about = seat_.telling() ? core::to_text(pass.run) + " knowing " + std::to_string(pass.known.value()) : std::string();
   return ask<core::Ticket>(
       Call::begin_pass, std::move(about), [&inner = inner_, pass] { return inner.begin_pass(pass); },
-      [&truth = truth_, pass](const Result<core::Ticket>& ticket) { truth.began(pass, ticket); });
+      [&truth = truth_, pass](const Result<core::Ticket>& ticket, bool) { truth.began(pass, ticket); });
 }
 awaitable<Result<Committed>> SimulatedStore::commit(core::Ticket ticket, core::Decision decision) {
   auto about = seat_.telling() ? "fence " + std::to_string(ticket.fence.value()) + tell(decision) : std::string();
   const auto both = std::make_shared<const std::pair<core::Ticket, core::Decision>>(std::move(ticket), std::move(decision));
   return ask<Committed>(
       Call::commit, std::move(about), [&inner = inner_, both] { return inner.commit(both->first, both->second); },
-      [&truth = truth_, both](const Result<Committed>& answer) { truth.committed(both->first, both->second, answer); });
+      [&truth = truth_, both](const Result<Committed>& answer, bool told) {
+        truth.committed(both->first, both->second, answer, told);
+      });
 }
 awaitable<Result<void>> SimulatedStore::write_progress(std::vector<ProgressWrite> writes) {
   return ask<void>(Call::progress, {}, [&inner = inner_, writes = std::move(writes)] { return inner.write_progress(writes); },
                    {});
 }
 awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::due(DuePolicy policy, std::size_t max) {
-  return ask<std::vector<core::RunKey>>(Call::due, {}, [&inner = inner_, policy, max] { return inner.due(policy, max); }, {});
+  return ask<std::vector<core::RunKey>>(
+      Call::due, {}, [&inner = inner_, policy, max] { return inner.due(policy, max); }, found_marked());
+}
+std::function<void(const Result<std::vector<core::RunKey>>&, bool)> SimulatedStore::found_marked() {
+  return [&truth = truth_, who = who_](const Result<std::vector<core::RunKey>>& found, bool told) {
+    if (!found) return;
+    for (const auto& run : *found) truth.must_publish(who, run, told);
+  };
 }
 awaitable<Result<void>> SimulatedStore::join(ReplicaId replica) {
   return ask<void>(Call::join, replica.value(), [&inner = inner_, replica] { return inner.join(replica); }, {});
 }
 awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::orphans(std::size_t max) {
-  return ask<std::vector<core::RunKey>>(Call::orphans, {}, [&inner = inner_, max] { return inner.orphans(max); }, {});
+  return ask<std::vector<core::RunKey>>(Call::orphans, {}, [&inner = inner_, max] { return inner.orphans(max); }, found_marked());
 }
 awaitable<Result<std::vector<RunView>>> SimulatedStore::runs(ProjectId project, std::size_t max) {
   return ask<std::vector<RunView>>(Call::read, project.value(),
@@ -169,7 +182,6 @@ awaitable<Result<std::vector<NodeView>>> SimulatedStore::nodes(ProjectId project
 
 namespace {
 awaitable<void> publish_later(Wire& wire, core::Duration after, std::vector<core::RunKey> runs) {
-  wire.truth.flies(runs, 1);
   co_await wire.world.sleep(after);
   wire.truth.flies(runs, -1);
   const auto published = co_await wire.queue.publish(std::move(runs));
@@ -179,17 +191,21 @@ awaitable<void> publish_later(Wire& wire, core::Duration after, std::vector<core
 
 awaitable<Result<void>> SimulatedQueue::publish(std::vector<core::RunKey> runs) {
   const auto fault = co_await seat_.before(Call::publish);
-  if (fault == Fault::refused) co_return fail(away("queue"));
+  if (fault == Fault::refused) {
+    for (const auto& run : runs) truth_.published(run, false);
+    co_return fail(away("queue"));
+  }
   if (seat_.telling()) seat_.say("publish " + tell(runs));
   auto arriving = runs;
   if (fault == Fault::message_doubled) arriving.insert(arriving.end(), runs.begin(), runs.end());
   if (fault == Fault::message_late) {
+    truth_.flies(arriving, 1);
     wire_.world.spawn(wire_.who, publish_later(wire_, some_time(wire_.world), std::move(arriving)));
   } else if (fault != Fault::message_lost) {
     const auto published = co_await inner_.publish(std::move(arriving));
     if (!published) co_return published;
   }
-  for (const auto& run : runs) truth_.doubt(run);
+  for (const auto& run : runs) truth_.published(run, fault != Fault::message_lost);
   co_await seat_.after(Call::publish);
   if (fault == Fault::answer_lost) co_return fail(away("queue"));
   co_return Result<void>();
@@ -302,6 +318,7 @@ awaitable<Result<void>> SimulatedBackend::act(Call call, core::RunKey run, std::
   }
   auto done = co_await whole(inner_);
   truth_.doubt(run);
+  if (fault == Fault::doubled) wire_.world.spawn(wire_.who, arrive_later(wire_, who_, some_time(wire_.world), std::move(whole)));
   co_await seat_.after(call);
   if (fault == Fault::answer_lost) co_return fail(away("backend"));
   co_return done;

@@ -43,9 +43,13 @@ class SimulatedStore final : public Store {
 
  private:
   /// One call: a scheduling point, the effect, what it shows, a scheduling point; and the fault that was drawn.
+  /// @param shows  `told`: the caller will have the answer
   template <class T>
   awaitable<Result<T>> ask(Call call, std::string about, std::function<awaitable<Result<T>>()> effect,
-                           std::function<void(const Result<T>&)> shows);
+                           std::function<void(const Result<T>&, bool told)> shows);
+
+  /// What due and orphans give: those that they have marked.
+  std::function<void(const Result<std::vector<core::RunKey>>&, bool told)> found_marked();
 
   Seat& seat_;
   World::Who who_;

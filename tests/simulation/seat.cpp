@@ -22,6 +22,7 @@ awaitable<void> Seat::stop_for_a_while() {
   const auto span = lock_life_ + core::Duration(world_.below(static_cast<std::uint64_t>(lock_life_.count())));
   say("  is stopped for " + std::to_string(span.count() / 1000) + " ms");
   world_.pause(who_, span);
+  breaks_.stopped(span);
   co_await world_.sleep(core::Duration::zero());
 }
 

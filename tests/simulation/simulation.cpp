@@ -129,6 +129,7 @@ struct Replica {
     seat.breaks({.close_channel = [this] { broker.lose_channel(); },
                  .expire_lease = [this](const core::RunKey& run) { servers.locks.expire(run_lock(run)); },
                  .lose_stream = [this] { client.lose_stream(); },
+                 .stopped = [this](core::Duration span) { servers.truth.stopped(who, span); },
                  .cancel = [this](const core::RunKey& run) { servers.cancel(run); }});
     s.truth.joined(who, ReplicaId(name), client);
     s.wire.clients[who] = &client;
@@ -315,6 +316,7 @@ class Simulation {
     // Looked at once in a while: a look costs more than a step.
     if (world_.now() < next_done_) return false;
     next_done_ = world_.now() + core::Duration(200ms);
+    servers_.truth.expire_promises();
     for (const auto& wish : wishes_) {
       if (!wish.started || wish.asking) return false;
       if (wish.order->cancelled_after && !wish.cancelled && wish.run && servers_.truth.unfinished(*wish.run)) return false;

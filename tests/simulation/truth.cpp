@@ -11,6 +11,9 @@ namespace {
 using core::Outcome;
 using core::State;
 
+/// From "it is to be published" to the publishing, of a replica that is not stopped; less than the sweep for lost messages waits.
+constexpr core::Duration promise_lasts = std::chrono::milliseconds(1500);
+
 std::string name(const core::RunKey& run, const NodeId& node) { return core::to_text(run) + " '" + node.value() + "'"; }
 
 // A store that writes and reads gives back another object that says the same.
@@ -57,7 +60,7 @@ void Truth::began(const BeginPass& pass, const Result<core::Ticket>& ticket) {
   run.begun_by = pass.replica;
 }
 
-void Truth::committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer) {
+void Truth::committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer, bool told) {
   const auto& key = by_id_.at(ticket.run);
   auto& run = runs_.at(key);
   if (!answer) {
@@ -69,6 +72,8 @@ void Truth::committed(const core::Ticket& ticket, const core::Decision& decision
     violate(core::to_text(key) + ": a commit with fence " + std::to_string(ticket.fence.value()) + " was taken, the newest is " +
             std::to_string(run.newest.value()));
   run.follower = run.begun_by;
+  // The message of its caller may be settled by now, by one that was told to back off; wake_at, its next event, is overwritten.
+  if (answer->woken && !told) message_lost_.insert(key);
   for (const auto& attempt : decision.attempts) {
     check_attempt(run, attempt);
     run.attempts[attempt.job] = attempt;
@@ -168,6 +173,8 @@ void Truth::joined(World::Who who, const ReplicaId& replica, const MemoryBackend
 
 void Truth::left(World::Who who) {
   alive_.erase(seated_.at(who).replica);
+  for (auto& [run, promises] : promised_)
+    if (promises.erase(who) > 0) message_lost_.insert(run);
   seated_.erase(who);
   doubt_all();
 }
@@ -184,21 +191,66 @@ void Truth::doubt_all() {
 void Truth::check_doubted() {
   for (const auto& key : std::exchange(doubted_, {})) {
     const auto found = runs_.find(key);
-    if (found == runs_.end() || somebody_knows(key, found->second)) continue;
+    if (found == runs_.end() || has_message(key)) continue;
     const auto view = world_.look(store_.run(key));
-    if (!view || !view->open || !view->scheduled || view->wake_at ||
-        (view->record.held && view->record.desire == core::Desire::run))
+    if (!view) continue;
+    const bool pending = view->scheduled && (!view->processed || *view->scheduled > *view->processed);
+    if (!pending) message_lost_.erase(key);
+    if (!view->open || !view->scheduled || view->wake_at || (view->record.held && view->record.desire == core::Desire::run))
       continue;
-    const bool pending = !view->processed || *view->scheduled > *view->processed;
-    if (pending) continue;
-    if (const auto what = left_to_do(found->second, *view)) violate(core::to_text(key) + ": known to nobody: " + *what);
+    if (pending) {
+      const auto promised = promised_.find(key);
+      const bool comes = promised != promised_.end() && !promised->second.empty();
+      if (!comes && !message_lost_.contains(key)) violate(core::to_text(key) + ": its mark is pending, and no message was sent");
+    } else if (!somebody_knows(key, found->second)) {
+      if (const auto what = left_to_do(found->second, *view)) violate(core::to_text(key) + ": known to nobody: " + *what);
+    }
   }
 }
 
-// A message, a push that was not yet made a wake-up, or a follower whose absence the manager sees.
+void Truth::must_publish(World::Who who, const core::RunKey& run, bool told) {
+  if (told) {
+    promised_[run][who] = world_.now() + promise_lasts;
+  } else {
+    message_lost_.insert(run);
+  }
+}
+
+void Truth::published(const core::RunKey& run, bool arrives) {
+  promised_.erase(run);
+  if (arrives) {
+    message_lost_.erase(run);
+  } else {
+    message_lost_.insert(run);
+  }
+  doubt(run);
+}
+
+void Truth::stopped(World::Who who, core::Duration span) {
+  for (auto& [run, promises] : promised_)
+    if (const auto promise = promises.find(who); promise != promises.end()) promise->second += span;
+}
+
+void Truth::expire_promises() {
+  for (auto& [run, promises] : promised_) {
+    for (auto at = promises.begin(); at != promises.end();) {
+      if (at->second > world_.now()) {
+        ++at;
+        continue;
+      }
+      at = promises.erase(at);
+      doubt(run);
+    }
+  }
+}
+
+bool Truth::has_message(const core::RunKey& key) const {
+  const auto flying = flying_.find(key);
+  return broker_.holds(key) || (flying != flying_.end() && flying->second > 0);
+}
+
+// A push that was not yet made a wake-up, or a follower whose absence the manager sees.
 bool Truth::somebody_knows(const core::RunKey& key, const RunTruth& run) const {
-  if (broker_.holds(key)) return true;
-  if (const auto flying = flying_.find(key); flying != flying_.end() && flying->second > 0) return true;
   if (run.follower != ReplicaId() && !alive_.contains(run.follower)) return true;
   return std::ranges::any_of(seated_, [&](const auto& entry) {
     const auto& [who, seat] = entry;

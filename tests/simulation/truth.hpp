@@ -23,7 +23,7 @@ class Truth {
   // ---- told at the moment of the effect, whether or not the answer arrives ----------------------------------------------------
   void created(const Result<core::RunKey>& run);
   void began(const BeginPass& pass, const Result<core::Ticket>& ticket);
-  void committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer);
+  void committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer, bool told);
   void begins(const core::Job& job);
   /// The replica has these pushes in its memory now.
   void pushed(World::Who who, const std::vector<Push>& pushes);
@@ -33,6 +33,14 @@ class Truth {
   void woke(World::Who who, const core::RunKey& run, std::uint64_t until);
   void joined(World::Who who, const ReplicaId& replica, const MemoryBackend& backend);
   void left(World::Who who);
+  /// The mark was moved and a message has to be sent. `told`: the caller hears of it.
+  void must_publish(World::Who who, const core::RunKey& run, bool told);
+  /// The caller has sent it. `arrives`: nothing was lost on the way.
+  void published(const core::RunKey& run, bool arrives);
+  /// A process that is stopped keeps its promises later.
+  void stopped(World::Who who, core::Duration span);
+  /// Who was told to publish and did not within its time is no longer counted on.
+  void expire_promises();
   /// Messages that are on their way to the broker.
   void flies(const std::vector<core::RunKey>& runs, int change) {
     for (const auto& run : runs) flying_[run] += change;
@@ -72,6 +80,7 @@ class Truth {
   void check_task(const RunTruth& run, const core::TaskRecord& before, const core::TaskRecord& after);
   void check_attempt(const RunTruth& run, const core::AttemptRecord& attempt);
   void check_unchanged(const core::RunKey& key, const RunTruth& run);
+  [[nodiscard]] bool has_message(const core::RunKey& key) const;
   [[nodiscard]] bool somebody_knows(const core::RunKey& key, const RunTruth& run) const;
   [[nodiscard]] std::optional<std::string> left_to_do(const RunTruth& run, const RunView& view) const;
 
@@ -88,6 +97,8 @@ class Truth {
   std::set<ReplicaId> alive_;
   std::set<core::RunKey> doubted_;
   std::map<core::RunKey, int> flying_;
+  std::map<core::RunKey, std::map<World::Who, core::Duration>> promised_;  ///< messages that will be sent, and until when
+  std::set<core::RunKey> message_lost_;  ///< since the mark is pending: what the sweep for lost messages is for
   std::uint64_t last_push_ = 0;
   std::size_t commits_ = 0;
   std::optional<std::string> violation_;
