@@ -8,7 +8,9 @@ A test finds the binary's absolute path in BATON, and BATON_LONG=1 with --long. 
 """
 import argparse
 import os
+import shutil
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -50,7 +52,11 @@ def main() -> int:
     if not os.access(binary, os.X_OK):
         print(f"run.py: there is no binary {binary}: run scripts/build first\n0 passed, 1 failed")
         return 1
-    os.environ["BATON"] = str(binary)
+    # A copy that other users can execute, too: tests lay down root's rights, and a clone may lie where only root can go.
+    shelf = tempfile.TemporaryDirectory(prefix="baton-binary-")
+    os.chmod(shelf.name, 0o755)
+    os.environ["BATON"] = shutil.copy(binary, shelf.name)
+    os.chmod(os.environ["BATON"], 0o755)
     if asked.long:
         os.environ["BATON_LONG"] = "1"
     sys.path[:0] = [str(folder), str(ROOT / "scripts")]
