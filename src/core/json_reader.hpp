@@ -1,4 +1,5 @@
-/// A strict reader of JSON text (RFC 8259), piece by piece; numbers stay as they are written. Private to core.
+/// A strict reader of JSON text (RFC 8259), piece by piece; numbers stay as they are written. For core, and for
+/// the rooms that keep core types as text.
 #pragma once
 
 #include <cstddef>

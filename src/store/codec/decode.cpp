@@ -1,269 +1,194 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "store/codec/codec.hpp"
 #include "store/codec/names.hpp"
+#include "store/codec/reader.hpp"
 
 namespace baton::store {
 namespace {
 
-using nlohmann::json;
-
-constexpr int depth_max = 16;  // ours are 8 deep; a damaged text may be anything
-
-// Leaves this file as store.damaged only.
-struct Damaged : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-json parse(std::string_view text) {
-  return json::parse(text, [](int depth, json::parse_event_t, json&) {
-    return depth <= depth_max ? true : throw Damaged("it is nested too deeply");
-  });
-}
-
-template <class Read>
-auto read(std::string_view text, std::string_view thing, Read from) -> Result<decltype(from(json()))> {
+template <class T, class Read>
+Result<T> read(std::string_view text, std::string_view thing, Read from) {
   try {
-    return from(parse(text));
-  } catch (const std::exception& error) {
+    T content;
+    Reader in(text);
+    from(in, content);
+    in.end();
+    return content;
+  } catch (const Damaged& damaged) {
     return fail({.code = "store.damaged",
-                 .what = "the stored " + std::string(thing) + " cannot be read: " + error.what(),
+                 .what = "the stored " + std::string(thing) + " cannot be read: " + damaged.what(),
                  .where = std::string(text.substr(0, 80)),
                  .way_out = {}});
   }
 }
 
-// A field of any type that a reader below knows; false: it is not there.
-bool get(const json& object, const char* name, const json*& content) {
-  const auto found = object.find(name);
-  if (found == object.end()) return false;
-  content = &*found;
-  return true;
-}
-const json& required(const json& object, const char* name) {
-  const json* content = nullptr;
-  if (!object.is_object() || !get(object, name, content)) throw Damaged(std::string("'") + name + "' is missing");
-  return *content;
-}
-template <class T>
-T required_as(const json& object, const char* name) {
-  return required(object, name).get<T>();
-}
-template <class T>
-void take(const json& object, const char* name, T& into) {
-  if (const json* content = nullptr; get(object, name, content)) into = content->get<T>();
-}
-template <class T>
-void take(const json& object, const char* name, T& into, T (*from)(const json&)) {
-  if (const json* content = nullptr; get(object, name, content)) into = from(*content);
-}
-template <class T>
-void take_list(const json& object, const char* name, std::vector<T>& into, T (*from)(const json&)) {
-  const json* content = nullptr;
-  if (!get(object, name, content)) return;
-  if (!content->is_array()) throw Damaged(std::string("'") + name + "' is no list");
-  into.reserve(content->size());
-  for (const auto& item : *content) into.push_back(from(item));
-}
-template <class T>
-std::vector<T> list(const json& array, T (*from)(const json&)) {
-  if (!array.is_array()) throw Damaged("it is no list");
-  std::vector<T> items;
-  items.reserve(array.size());
-  for (const auto& item : array) items.push_back(from(item));
-  return items;
+void file(Reader& in, core::FileInput& content) {
+  in.object(required("file", content.path), optional("directory", content.directory), optional("by_stat", content.by_stat));
 }
 
-core::Duration duration(const json& content) { return core::Duration(content.get<std::int64_t>()); }
-std::optional<core::Duration> some_duration(const json& content) { return duration(content); }
-core::Instant instant(const json& content) { return core::Instant(duration(content)); }
-std::string text(const json& content) { return content.get<std::string>(); }
-Index index(const json& content) { return content.get<Index>(); }
-
-core::FileInput file(const json& object) {
-  core::FileInput input{.path = required_as<std::string>(object, "file")};
-  take(object, "directory", input.directory);
-  take(object, "by_stat", input.by_stat);
-  return input;
+void stamp(Reader& in, core::Stamp& content) {
+  in.object(required("path", content.path), required("stat", content.stat), required("digest", content.digest),
+            optional("settled", content.settled));
 }
 
-core::Stamp stamp(const json& object) {
-  core::Stamp content{.path = required_as<std::string>(object, "path"),
-                      .stat = required_as<std::string>(object, "stat"),
-                      .digest = required_as<std::string>(object, "digest")};
-  take(object, "settled", content.settled);
-  return content;
-}
-
-core::Product product(const json& object) {
-  core::Product content{.port = required_as<std::string>(object, "port"), .content = core::Value{}};
-  if (const json* value = nullptr; get(object, "value", value)) {
-    content.content = core::Value{text(*value)};
+void product(Reader& in, core::Product& content) {
+  core::Stamp made;
+  core::Value value;
+  auto value_member = optional("value", value.json);
+  auto path = optional("path", made.path);
+  auto stat = optional("stat", made.stat);
+  auto digest = optional("digest", made.digest);
+  in.object(required("port", content.port), value_member, path, stat, digest, optional("settled", made.settled));
+  if (value_member.seen) {
+    content.content = std::move(value);
   } else {
-    content.content = stamp(object);
+    in.need(path, stat, digest);
+    content.content = std::move(made);
   }
-  return content;
 }
 
-core::Key key(const json& object) {
-  core::Key content{.definition = required_as<std::string>(object, "definition"), .inputs = {}};
-  take(object, "inputs", content.inputs);
-  return content;
+void key(Reader& in, core::Key& content) {
+  in.object(required("definition", content.definition), optional("inputs", content.inputs));
 }
 
-core::Reason reason(const json& object) {
-  const auto kind = core::reason_kind_from(required_as<std::string>(object, "kind"));
-  if (!kind) throw Damaged("'" + required_as<std::string>(object, "kind") + "' is no reason");
-  core::Reason content{.kind = *kind, .port = {}, .detail = {}};
-  take(object, "port", content.port);
-  take(object, "detail", content.detail);
-  return content;
+void reason_kind(Reader& in, core::ReasonKind& content) {
+  std::string name;
+  in.value(name);
+  const auto kind = core::reason_kind_from(name);
+  if (!kind) in.damaged("'" + name + "' is no reason");
+  content = *kind;
 }
 
-Error error(const json& object) {
-  Error content{.code = required_as<std::string>(object, "code"),
-                .what = required_as<std::string>(object, "what"),
-                .where = {},
-                .way_out = {}};
-  take(object, "where", content.where);
-  take(object, "way_out", content.way_out);
-  return content;
+void reason(Reader& in, core::Reason& content) {
+  in.object(required("kind", content.kind, reason_kind), optional("port", content.port), optional("detail", content.detail));
 }
 
-core::Success success(const json& object) {
-  core::Success content{.run = RunId(required_as<std::int64_t>(object, "run")),
-                        .iteration = Iteration(required_as<std::int64_t>(object, "iteration")),
-                        .attempt = required_as<std::int32_t>(object, "attempt"),
-                        .key = key(required(object, "key"))};
-  take_list(object, "products", content.products, product);
-  take_list(object, "stamps", content.stamps, stamp);
-  take(object, "submitted", content.submitted, instant);
-  take(object, "started", content.started, instant);
-  take(object, "ended", content.ended, instant);
-  take(object, "log", content.log);
-  take(object, "simulated", content.simulated);
-  return content;
+void error(Reader& in, Error& content) {
+  in.object(required("code", content.code), required("what", content.what), optional("where", content.where),
+            optional("way_out", content.way_out));
 }
 
-core::Output output(const json& object) {
-  const auto name = required_as<std::string>(object, "kind");
+void success(Reader& in, core::Success& content) {
+  in.object(required("run", content.run), required("iteration", content.iteration), required("attempt", content.attempt),
+            required("key", content.key, key), list_of("products", content.products, product),
+            list_of("stamps", content.stamps, stamp), optional("submitted", content.submitted),
+            optional("started", content.started), optional("ended", content.ended), optional("log", content.log),
+            optional("simulated", content.simulated));
+}
+
+void output_kind(Reader& in, core::OutputKind& content) {
+  std::string name;
+  in.value(name);
   const auto* const found = std::ranges::find(output_kind_names, name);
-  if (found == output_kind_names.end()) throw Damaged("'" + name + "' is no kind of output");
-  core::Output content{.port = required_as<std::string>(object, "port"),
-                       .kind = static_cast<core::OutputKind>(found - output_kind_names.begin())};
-  take(object, "name", content.name);
-  take(object, "by_stat", content.by_stat);
-  return content;
+  if (found == output_kind_names.end()) in.damaged("'" + name + "' is no kind of output");
+  content = static_cast<core::OutputKind>(found - output_kind_names.begin());
 }
 
-core::Limits limits(const json& object) {
-  core::Limits content;
-  take(object, "run", content.run, some_duration);
-  take(object, "silence", content.silence, some_duration);
-  take(object, "waiting", content.waiting, some_duration);
-  take(object, "grace", content.grace, duration);
-  return content;
+void output(Reader& in, core::Output& content) {
+  in.object(required("port", content.port), required("kind", content.kind, output_kind), optional("name", content.name),
+            optional("by_stat", content.by_stat));
 }
 
-core::Retries retries(const json& object) {
-  core::Retries content;
-  take(object, "max", content.max);
-  take(object, "lost", content.lost);
-  take(object, "backoff", content.backoff, duration);
-  take(object, "exit", content.on_exit);
-  take(object, "timeout", content.on_timeout);
-  take(object, "oom", content.on_oom);
-  return content;
+void limits(Reader& in, core::Limits& content) {
+  in.object(optional("run", content.run), optional("silence", content.silence), optional("waiting", content.waiting),
+            optional("grace", content.grace));
 }
 
-std::shared_ptr<const core::Step> step(const json& object) {
+void retries(Reader& in, core::Retries& content) {
+  in.object(optional("max", content.max), optional("lost", content.lost), optional("backoff", content.backoff),
+            optional("exit", content.on_exit), optional("timeout", content.on_timeout), optional("oom", content.on_oom));
+}
+
+void step(Reader& in, std::shared_ptr<const core::Step>& into) {
   auto content = std::make_shared<core::Step>();
-  content->name = required_as<std::string>(object, "name");
-  content->command.shell = required_as<bool>(object, "shell");
-  take_list(object, "words", content->command.words, text);
-  take_list(object, "outputs", content->outputs, output);
-  take(object, "env", content->env);
-  take(object, "resources", content->resources);
-  take(object, "limits", content->limits, limits);
-  take(object, "retries", content->retries, retries);
-  take(object, "cache", content->cache);
-  take(object, "image", content->image);
-  take_list(object, "files", content->files, file);
-  take(object, "label", content->label);
-  take(object, "description", content->description);
-  take(object, "line", content->place.line);
-  take(object, "column", content->place.column);
-  return content;
+  in.object(required("name", content->name), required("shell", content->command.shell), optional("words", content->command.words),
+            list_of("outputs", content->outputs, output), optional("env", content->env),
+            optional("resources", content->resources), optional("limits", content->limits, limits),
+            optional("retries", content->retries, retries), optional("cache", content->cache), optional("image", content->image),
+            list_of("files", content->files, file), optional("label", content->label),
+            optional("description", content->description), optional("line", content->place.line),
+            optional("column", content->place.column));
+  into = std::move(content);
 }
 
-core::From::Source source(const json& object) {
-  core::From::Source content{.node = 0, .port = required_as<std::string>(object, "port"), .given = nullptr};
-  if (const json* given = nullptr; get(object, "given", given)) {
-    content.given = std::make_shared<const core::Product>(product(*given));
+void source(Reader& in, core::From::Source& content) {
+  core::Product made;
+  auto given = optional("given", made, product);
+  auto node = optional("node", content.node);
+  in.object(required("port", content.port), given, node);
+  if (given.seen) {
+    content.node = 0;
+    content.given = std::make_shared<const core::Product>(std::move(made));
   } else {
-    content.node = index(required(object, "node"));
+    in.need(node);
   }
-  return content;
 }
 
-core::Input input(const json& object) {
-  core::Input content{.port = required_as<std::string>(object, "port"), .source = core::Literal{}};
-  const json* found = nullptr;
-  if (get(object, "literal", found)) {
-    content.source = core::Literal{{text(*found)}};
-  } else if (get(object, "param", found)) {
-    content.source = core::Param{text(*found), {required_as<std::string>(object, "value")}};
-  } else if (get(object, "file", found)) {
-    content.source = file(object);
+void input(Reader& in, core::Input& content) {
+  core::Literal literal;
+  core::Param param;
+  core::FileInput of_user;
+  core::From from;
+  auto literal_member = optional("literal", literal.value.json);
+  auto param_member = optional("param", param.name);
+  auto value = optional("value", param.value.json);
+  auto path = optional("file", of_user.path);
+  auto sources = list_of("from", from.sources, source);
+  in.object(required("port", content.port), literal_member, param_member, value, path, optional("directory", of_user.directory),
+            optional("by_stat", of_user.by_stat), sources, optional("gather", from.gather));
+  if (literal_member.seen) {
+    content.source = std::move(literal);
+  } else if (param_member.seen) {
+    in.need(value);
+    content.source = std::move(param);
+  } else if (path.seen) {
+    content.source = std::move(of_user);
   } else {
-    core::From from{.sources = list(required(object, "from"), source)};
-    take(object, "gather", from.gather);
+    in.need(sources);
     content.source = std::move(from);
   }
-  return content;
 }
 
-std::pair<std::string, core::Value> bound_value(const json& pair) {
-  if (!pair.is_array() || pair.size() != 2) throw Damaged("a value without its name");
-  return {text(pair[0]), {text(pair[1])}};
+void bound_value(Reader& in, std::pair<std::string, core::Value>& content) {
+  std::vector<std::string> name_and_value;
+  in.value(name_and_value);
+  if (name_and_value.size() != 2) in.damaged("a value without its name");
+  content = {std::move(name_and_value[0]), {std::move(name_and_value[1])}};
 }
 
-core::TaskDefinition task(const json& object, const Steps& steps) {
-  core::TaskDefinition content;
-  content.node.id = NodeId(required_as<std::string>(object, "id"));
-  const auto position = required_as<std::size_t>(object, "step");
-  if (position >= steps.size()) throw Damaged("its step is not among those of the run");
-  content.node.step = steps[position];
-  take_list(object, "foreach", content.node.foreach, bound_value);
-  take_list(object, "params", content.node.params, bound_value);
-  take_list(object, "inputs", content.node.inputs, input);
-  take_list(object, "after", content.node.after, index);
-  take_list(object, "reasons", content.reasons, reason);
-  content.key = key(required(object, "key"));
-  if (const json* previous = nullptr; get(object, "previous", previous)) {
-    content.previous = std::make_shared<const core::Success>(success(*previous));
-  }
-  take(object, "may_cut_off", content.may_cut_off);
-  take_list(object, "stamps", content.stamps, stamp);
-  return content;
+void previous_success(Reader& in, std::shared_ptr<const core::Success>& into) {
+  auto content = std::make_shared<core::Success>();
+  success(in, *content);
+  into = std::move(content);
+}
+
+void task(Reader& in, core::TaskDefinition& content, const Steps& steps) {
+  std::size_t position = 0;
+  auto& node = content.node;
+  in.object(required("id", node.id), required("step", position), list_of("foreach", node.foreach, bound_value),
+            list_of("params", node.params, bound_value), list_of("inputs", node.inputs, input), optional("after", node.after),
+            list_of("reasons", content.reasons, reason), required("key", content.key, key),
+            optional("previous", content.previous, previous_success), optional("may_cut_off", content.may_cut_off),
+            list_of("stamps", content.stamps, stamp));
+  if (position >= steps.size()) in.damaged("its step is not among those of the run");
+  node.step = steps[position];
 }
 
 }  // namespace
 
-Result<Steps> steps_from(std::string_view json_text) {
-  return read(json_text, "steps", [](const json& array) { return list(array, step); });
+Result<Steps> steps_from(std::string_view json) {
+  return read<Steps>(json, "steps", [](Reader& in, Steps& into) { list(in, into, step); });
 }
-Result<core::TaskDefinition> task_from(std::string_view json_text, const Steps& steps) {
-  return read(json_text, "task", [&steps](const json& object) { return task(object, steps); });
+Result<core::TaskDefinition> task_from(std::string_view json, const Steps& steps) {
+  return read<core::TaskDefinition>(json, "task", [&](Reader& in, core::TaskDefinition& into) { task(in, into, steps); });
 }
-Result<core::Success> success_from(std::string_view json_text) { return read(json_text, "success", success); }
-Result<core::Reasons> reasons_from(std::string_view json_text) {
-  return read(json_text, "reasons", [](const json& array) { return list(array, reason); });
+Result<core::Success> success_from(std::string_view json) { return read<core::Success>(json, "success", success); }
+Result<core::Reasons> reasons_from(std::string_view json) {
+  return read<core::Reasons>(json, "reasons", [](Reader& in, core::Reasons& into) { list(in, into, reason); });
 }
-Result<std::vector<Error>> errors_from(std::string_view json_text) {
-  return read(json_text, "errors", [](const json& array) { return list(array, error); });
+Result<std::vector<Error>> errors_from(std::string_view json) {
+  return read<std::vector<Error>>(json, "errors", [](Reader& in, std::vector<Error>& into) { list(in, into, error); });
 }
 
 }  // namespace baton::store

@@ -110,6 +110,95 @@ TEST(Codec, a_text_of_another_shape_is_an_error) {
   EXPECT_FALSE(errors_from(R"([{"code":"c"}])").has_value());
 }
 
+core::Success a_success() {
+  return {.run = RunId(7),
+          .iteration = Iteration(2),
+          .attempt = 3,
+          .key = {.definition = "d", .inputs = {{"a", "1"}, {"b", ""}}},
+          .products = {{.port = "v", .content = core::Value{"[1]"}},
+                       {.port = "o", .content = core::Stamp{.path = "/o", .stat = "s", .digest = "x", .settled = false}}},
+          .stamps = {{.path = "/i", .stat = "t", .digest = "y"}},
+          .submitted = core::Instant(1us),
+          .started = core::Instant(-2us),
+          .ended = core::Instant(core::Duration::max()),
+          .log = "/log",
+          .simulated = true};
+}
+
+TEST(Codec, a_success_comes_back_as_it_was) {
+  const auto whole = to_json(a_success());
+
+  const auto back = success_from(whole);
+
+  ASSERT_TRUE(back.has_value()) << back.error().what;
+  EXPECT_EQ(back->products, a_success().products);
+  EXPECT_EQ(back->stamps, a_success().stamps);
+  EXPECT_EQ(to_json(*back), whole);
+}
+
+TEST(Codec, members_may_stand_in_any_order_and_with_space_between) {
+  const auto back = success_from(
+      " { \"later\" : [ {\"x\":[null,-1.5e3]}, \"\\u00e4\" ] ,\n\t\"key\":{\"definition\" : \"d\"},\r"
+      "\"attempt\":1, \"iteration\":2, \"products\":[ ], \"run\":3 } ");
+
+  ASSERT_TRUE(back.has_value()) << back.error().what;
+  EXPECT_EQ(back->run, RunId(3));
+  EXPECT_EQ(back->iteration, Iteration(2));
+  EXPECT_EQ(back->key.definition, "d");
+}
+
+TEST(Codec, a_damaged_success_is_an_error_wherever_it_is_cut_and_whatever_follows) {
+  const auto whole = to_json(a_success());
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    const auto read = success_from(whole.substr(0, length));
+    ASSERT_FALSE(read.has_value()) << length;
+    EXPECT_EQ(read.error().code, "store.damaged");
+  }
+  for (const auto* more : {"}", ",", "0", "{}"}) EXPECT_FALSE(success_from(whole + more).has_value()) << more;
+}
+
+TEST(Codec, content_of_another_kind_is_an_error) {
+  const auto with = [](const std::string& member) {
+    return success_from(R"({"iteration":1,"attempt":1,"key":{"definition":"d"},)" + member + "}").has_value();
+  };
+  EXPECT_TRUE(with(R"("run":1)"));
+  for (const auto* member : {R"("run":"1")",
+                             R"("run":1.5)",
+                             R"("run":01)",
+                             R"("run":9223372036854775808)",
+                             R"("run":null)",
+                             R"("run":1,)",
+                             R"("run" 1)",
+                             R"("run":1,"attempt":2147483648)",
+                             R"("run":1,"simulated":1)",
+                             R"("run":1,"simulated":truth)",
+                             R"("run":1,"log":"\x")",
+                             R"("run":1,"log":"\ud800")",
+                             "\"run\":1,\"log\":\"\x80\"",
+                             "\"run\":1,\"log\":\"a\nb\"",
+                             R"("run":1,"key":{"definition":1})",
+                             R"("run":1,"products":[{"port":"o","path":"/o","stat":"s"}])",
+                             R"("run":1,"products":{"port":"o"})",
+                             R"("run":1,"stamps":[1])",
+                             R"("run":1,"unknown":[1,])",
+                             R"("run":1,"unknown":)"})
+    EXPECT_FALSE(with(member)) << member;
+}
+
+TEST(Codec, an_error_says_at_which_byte_the_text_is_wrong) {
+  const auto read = reasons_from(R"([{"kind":"forced","port":7}])");
+
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().code, "store.damaged");
+  EXPECT_EQ(read.error().what, "the stored reasons cannot be read: a text is expected at byte 25");
+  EXPECT_EQ(read.error().where, R"([{"kind":"forced","port":7}])");
+}
+
+TEST(Codec, what_is_passed_over_may_not_be_nested_without_end_either) {
+  const auto steps = steps_from(R"([{"name":"s","shell":true,"later":)" + std::string(1'000'000, '['));
+  EXPECT_FALSE(steps.has_value());
+}
+
 TEST(Codec, a_text_that_is_nested_without_end_is_an_error) {
   EXPECT_FALSE(reasons_from(std::string(1'000'000, '[')).has_value());
 }
