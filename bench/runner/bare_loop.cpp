@@ -1,35 +1,55 @@
-// The limit of a runner: spawns `sh -c ": > FILE"` for each file named on stdin, N at a time, and reaps. No graph, no log, no record.
-//   bare_loop N < files
+// The limit of a runner that keeps logs and publishes: for each line of stdin a work directory, a log, `sh -c ": > …/o"` in it, and its folder
+// moved to where results are, N at a time. The same files as Baton makes for such a task; no graph, no record, no crash safety.
+//   bare_loop N < names
+#include <fcntl.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <string>
 
 extern char** environ;
 
+namespace {
+
+pid_t spawn(const std::string& work) {
+  std::string command = ": > " + work + "/o", shell = "/bin/sh", option = "-c";
+  char* words[] = {shell.data(), option.data(), command.data(), nullptr};
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, 1, (work + ".log").c_str(), O_CREAT | O_WRONLY, 0666);
+  posix_spawn_file_actions_adddup2(&files, 1, 2);
+  pid_t pid = -1;
+  posix_spawn(&pid, "/bin/sh", &files, nullptr, words, environ);
+  posix_spawn_file_actions_destroy(&files);
+  return pid;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  const int at_a_time = argc > 1 ? std::atoi(argv[1]) : 2;
-  int running = 0;
+  const std::size_t at_a_time = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 2;
+  std::map<pid_t, std::string> running;
   int failed = 0;
+  mkdir("work", 0777);
+  mkdir("results", 0777);
   const auto reap = [&] {
     int status = 0;
-    if (waitpid(-1, &status, 0) > 0) {
-      --running;
-      failed += status != 0 ? 1 : 0;
-    }
+    const auto ended = running.extract(waitpid(-1, &status, 0));
+    if (status != 0 || std::rename(("work/" + ended.mapped()).c_str(), ("results/" + ended.mapped()).c_str()) != 0) ++failed;
   };
-  for (std::string file; std::getline(std::cin, file);) {
-    if (running == at_a_time) reap();
-    std::string command = ": > " + file;
-    std::string shell = "/bin/sh", option = "-c";
-    char* words[] = {shell.data(), option.data(), command.data(), nullptr};
-    pid_t pid = 0;
-    if (posix_spawn(&pid, "/bin/sh", nullptr, nullptr, words, environ) != 0) return 2;
-    ++running;
+  for (std::string name; std::getline(std::cin, name);) {
+    if (running.size() == at_a_time) reap();
+    const auto work = "work/" + name;
+    if (mkdir(work.c_str(), 0777) != 0) return 2;
+    const auto pid = spawn(work);
+    if (pid < 0) return 2;
+    running.emplace(pid, name);
   }
-  while (running > 0) reap();
+  while (!running.empty()) reap();
   return failed == 0 ? 0 : 1;
 }
