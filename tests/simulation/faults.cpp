@@ -10,9 +10,9 @@ constexpr std::array<std::string_view, call_count> call_names{
     "orphans",    "read",       "publish", "receive", "ack",        "requeue", "acquire",  "renew", "unlock",
     "until_free", "submit",     "observe", "bar",     "cancel",     "release", "pushes"};
 constexpr std::array<std::string_view, fault_count> fault_names{
-    "none",           "crash",         "crash, unanswered", "pause",    "pause, unanswered", "refused",         "answer lost",
-    "late",           "partly",        "doubled",           "silent",   "message lost",      "message doubled", "message late",
-    "channel closed", "lease expired", "stream lost",       "cancelled"};
+    "none",           "crash",         "crash, unanswered", "pause",      "pause, unanswered", "refused",         "answer lost",
+    "late",           "partly",        "doubled",           "silent",     "message lost",      "message doubled", "message late",
+    "channel closed", "lease expired", "stream lost",       "sent again", "cancelled"};
 
 bool is_store(Call call) { return call >= Call::create_run && call <= Call::read; }
 bool waits(Call call) { return call == Call::receive || call == Call::until_free || call == Call::pushes; }
@@ -60,6 +60,7 @@ bool can_strike(Fault fault, Call call, bool visiting) {
     case Fault::channel_closed:
     case Fault::lease_expired:
     case Fault::stream_lost:
+    case Fault::sent_again:
     case Fault::cancelled: return visiting && call != Call::receive;
   }
   BATON_UNREACHABLE();

@@ -60,9 +60,10 @@ enum class Fault : std::uint8_t {
   channel_closed,  ///< what this replica has unacknowledged is delivered to somebody
   lease_expired,   ///< the lock of the run that is visited is free before its time
   stream_lost,     ///< the backend's pushes to this replica break off and begin anew
+  sent_again,      ///< a job of the run that is visited, sent before, arrives once more
   cancelled,       ///< the user cancels the run that is visited
 };
-inline constexpr int fault_count = 18;
+inline constexpr int fault_count = 19;
 [[nodiscard]] std::string_view to_text(Fault fault);
 /// Whether this can happen at this call. @param visiting  the coroutine holds a message of a run
 [[nodiscard]] bool can_strike(Fault fault, Call call, bool visiting);

@@ -326,6 +326,8 @@ awaitable<Result<void>> SimulatedBackend::act(Call call, core::RunKey run, std::
 
 awaitable<Result<void>> SimulatedBackend::submit(std::vector<core::Job> jobs) {
   const auto run = jobs.front().run;
+  auto& sent = wire_.sent[run];
+  sent.insert(sent.end(), jobs.begin(), jobs.end());
   auto about = seat_.telling() ? names(ids(jobs)) : std::string();
   auto half = first_half(jobs);
   return act(

@@ -19,6 +19,7 @@ struct Wire {
   MemoryQueue& queue;
   Truth& truth;
   std::map<World::Who, MemoryBackend*> clients;  ///< of those who live
+  std::map<core::RunKey, std::vector<core::Job>> sent;
 };
 
 class SimulatedStore final : public Store {

@@ -46,6 +46,7 @@ awaitable<Fault> Seat::before(Call call) {
     case Fault::channel_closed: breaks_.close_channel(); break;
     case Fault::lease_expired: breaks_.expire_lease(*fibers_.of(id).visiting); break;
     case Fault::stream_lost: breaks_.lose_stream(); break;
+    case Fault::sent_again: breaks_.send_again(*fibers_.of(id).visiting); break;
     case Fault::cancelled: breaks_.cancel(*fibers_.of(id).visiting); break;
     default: co_return fault;
   }

@@ -55,7 +55,7 @@ struct Servers {
         cluster(runtime, scenario.cluster, [this](const core::Job& job) { return fate_of(scenario, job); }),
         publisher(broker, runtime),
         truth(w, store, broker, cluster, scenario.policy),
-        wire{w, who, runtime, cluster, publisher, truth, {}},
+        wire{w, who, runtime, cluster, publisher, truth, {}, {}},
         story(w, telling),
         faults(w) {
     cluster.watch({.begins = [this](const core::Job& job) { truth.begins(job); },
@@ -130,10 +130,17 @@ struct Replica {
                  .expire_lease = [this](const core::RunKey& run) { servers.locks.expire(run_lock(run)); },
                  .lose_stream = [this] { client.lose_stream(); },
                  .stopped = [this](core::Duration span) { servers.truth.stopped(who, span); },
+                 .send_again = [this](const core::RunKey& run) { send_again(run); },
                  .cancel = [this](const core::RunKey& run) { servers.cancel(run); }});
     s.truth.joined(who, ReplicaId(name), client);
     s.wire.clients[who] = &client;
     s.world.spawn(who, serve(*this));
+  }
+  void send_again(const core::RunKey& run) {
+    const auto& sent = servers.wire.sent[run];
+    if (sent.empty()) return;
+    const auto done = servers.world.look(client.submit({sent[servers.world.below(sent.size())]}));
+    static_cast<void>(done);
   }
   static ManagerOptions manager_options(const Servers& s) {
     ManagerOptions options;

@@ -171,7 +171,21 @@ void Truth::joined(World::Who who, const ReplicaId& replica, const MemoryBackend
   alive_.insert(replica);
 }
 
+// Design, "what a crash does": a late submission for an ended attempt whose replica is killed before it tells of it.
+void Truth::leave_to_the_audit(const core::RunKey& key) {
+  const auto attempts = world_.look(store_.attempts(key, std::nullopt));
+  if (!attempts) return;
+  const auto held = cluster_.held();
+  for (const auto& attempt : *attempts)
+    if (attempt.outcome != Outcome::open && attempt.owed == core::Owed::nothing &&
+        std::ranges::find(held, attempt.job) != held.end())
+      cluster_.make_stray(attempt.job);
+}
+
 void Truth::left(World::Who who) {
+  const auto& seat = seated_.at(who);
+  for (const auto& [key, run] : runs_)
+    if (seat.news.contains(key) || seat.backend->has_pushes(key)) leave_to_the_audit(key);
   alive_.erase(seated_.at(who).replica);
   for (auto& [run, promises] : promised_)
     if (promises.erase(who) > 0) message_lost_.insert(run);

@@ -80,6 +80,7 @@ class Truth {
   void check_task(const RunTruth& run, const core::TaskRecord& before, const core::TaskRecord& after);
   void check_attempt(const RunTruth& run, const core::AttemptRecord& attempt);
   void check_unchanged(const core::RunKey& key, const RunTruth& run);
+  void leave_to_the_audit(const core::RunKey& key);
   [[nodiscard]] bool has_message(const core::RunKey& key) const;
   [[nodiscard]] bool somebody_knows(const core::RunKey& key, const RunTruth& run) const;
   [[nodiscard]] std::optional<std::string> left_to_do(const RunTruth& run, const RunView& view) const;

@@ -74,8 +74,7 @@ awaitable<Result<void>> MemoryBackend::cancel(core::RunKey run, std::vector<core
 awaitable<Result<void>> MemoryBackend::release(core::RunKey run, std::vector<JobId> jobs) {
   for (const auto& job : jobs) {
     const auto found = cluster_.records_.find(job);
-    if (found != cluster_.records_.end()) cluster_.release(found->second);
-    unfollow(run, job);
+    if (found != cluster_.records_.end()) cluster_.release(found->second);  // which ends the following of all clients
   }
   co_return Result<void>();
 }

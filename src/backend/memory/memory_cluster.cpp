@@ -189,7 +189,7 @@ void MemoryCluster::cancel(Record& cancelled, bool hard) {
 
 void MemoryCluster::release(Record& released) {
   if (released.executes || released.key == Key::running) return;
-  if (released.key == Key::queued && released.claim != Claim::bar) return;
+  if (released.key == Key::queued && released.claim == Claim::none) return;
   forget(released);
   released.released = true;
   const auto job = released.job.id;

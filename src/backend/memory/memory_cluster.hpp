@@ -71,6 +71,8 @@ class MemoryCluster {
   /// Sent late for somebody who was gone when they came to nothing: only an audit finds these.
   [[nodiscard]] std::vector<JobId> stray() const;
   [[nodiscard]] std::vector<JobId> executing() const;
+  /// Who alone was told of this job has gone before it told anybody.
+  void make_stray(const JobId& job) { records_.at(job).stray = true; }
   /// Executions so far of this job; at most one unless a rule is broken.
   [[nodiscard]] int beginnings(const JobId& job) const;
   /// The end record of a job that made its outputs.
