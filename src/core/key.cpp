@@ -1,37 +1,29 @@
 #include "core/key.hpp"
 
-#include <openssl/evp.h>
+// The plain functions, which OpenSSL 3 deprecates: EVP's read openssl.cnf and set up all of libcrypto at their first use, and at each
+// use look up the algorithm, which costs more than to hash a short text.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include <array>
 #include <map>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include "core/json_reader.hpp"
 #include "core/python_json.hpp"
+#include "core/sha256.hpp"
 
 namespace baton::core {
 
 namespace {
 
-struct FreeDigest {
-  void operator()(EVP_MD* algorithm) const { EVP_MD_free(algorithm); }
-};
-using DigestPtr = std::unique_ptr<EVP_MD, FreeDigest>;
-
-/// OpenSSL looks an algorithm up by name at every use unless it was fetched; that costs more than hashing a short text.
-const EVP_MD* fetched_sha256() {
-  static const DigestPtr algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr));
-  return algorithm.get();
-}
-
-template <std::size_t size>
-std::array<unsigned char, size> hash(std::string_view bytes, const EVP_MD* algorithm) {
-  std::array<unsigned char, size> digest{};
-  unsigned length = 0;
-  const int done = EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, algorithm, nullptr);
-  BATON_ASSERT(done == 1 && length == size);
+std::array<unsigned char, SHA_DIGEST_LENGTH> sha1(std::string_view bytes) {
+  SHA_CTX context;
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  const bool done = SHA1_Init(&context) == 1 && SHA1_Update(&context, bytes.data(), bytes.size()) == 1 &&
+                    SHA1_Final(digest.data(), &context) == 1;
+  BATON_ASSERT(done);
   return digest;
 }
 
@@ -188,10 +180,22 @@ Result<std::string> dump_side(std::string_view side, std::string_view json) {
 
 }  // namespace
 
-std::string sha256(std::string_view bytes) { return hex(hash<32>(bytes, fetched_sha256())); }
+Sha256::Sha256() { BATON_ASSERT(SHA256_Init(&state_) == 1); }
+void Sha256::add(std::string_view bytes) { BATON_ASSERT(SHA256_Update(&state_, bytes.data(), bytes.size()) == 1); }
+std::string Sha256::end() {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  BATON_ASSERT(SHA256_Final(digest.data(), &state_) == 1);
+  return hex(digest);
+}
+
+std::string sha256(std::string_view bytes) {
+  Sha256 sum;
+  sum.add(bytes);
+  return sum.end();
+}
 
 std::string uuid5(std::string_view space, std::string_view name) {
-  auto digest = hash<20>(uuid_bytes(space) + std::string(name), EVP_sha1());
+  auto digest = sha1(uuid_bytes(space) + std::string(name));
   digest[6] = static_cast<unsigned char>((digest[6] & 0x0Fu) | 0x50u);  // version 5
   digest[8] = static_cast<unsigned char>((digest[8] & 0x3Fu) | 0x80u);  // the variant of RFC 4122
   auto uuid = hex(std::span(digest).first<16>());

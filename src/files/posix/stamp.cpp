@@ -2,8 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +13,9 @@
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include "core/key.hpp"
+#include "core/sha256.hpp"
 
 namespace baton::posix {
 namespace {
@@ -63,49 +64,20 @@ std::string stat_text(const struct stat& seen) {
   return text;
 }
 
-std::string hex(const unsigned char* bytes, std::size_t size) {
-  std::string text(size * 2, '0');
-  for (std::size_t i = 0; i < size; ++i) {
-    text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-    text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-  }
-  return text;
-}
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    BATON_ASSERT(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
-  }
-  void add(const void* bytes, std::size_t size) { BATON_ASSERT(EVP_DigestUpdate(context_.get(), bytes, size) == 1); }
-  void add(const std::string& text) { add(text.c_str(), text.size() + 1); }  // with its NUL: no two lists read alike
-  std::string end() {
-    std::array<unsigned char, SHA256_DIGEST_LENGTH> bytes{};
-    BATON_ASSERT(EVP_DigestFinal_ex(context_.get(), bytes.data(), nullptr) == 1);
-    return hex(bytes.data(), bytes.size());
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
-};
-
-std::string sha256_of(const std::string& bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest_bytes{};
-  ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest_bytes.data());
-  return hex(digest_bytes.data(), digest_bytes.size());
-}
+/// With its NUL: no two lists read alike.
+void add(core::Sha256& sum, const std::string& text) { sum.add({text.c_str(), text.size() + 1}); }
 
 Result<std::string> digest_of_file(const std::string& path) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a FIFO that took the file's place must not hold us
   if (file.get() < 0) return fail(unreadable(path, errno));
-  Sha256 sum;
+  core::Sha256 sum;
   std::vector<char> buffer(read_bytes);
   for (;;) {
     const auto size = ::read(file.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return fail(unreadable(path, errno));
     if (size == 0) return sum.end();
-    sum.add(buffer.data(), static_cast<std::size_t>(size));
+    sum.add({buffer.data(), static_cast<std::size_t>(size)});
   }
 }
 
@@ -156,18 +128,18 @@ std::string mode_text(const struct stat& seen) {
 Result<std::string> digest_of_folder(const std::string& root) {
   auto entries = walk(root);
   if (!entries) return fail(entries.error());
-  Sha256 sum;
+  core::Sha256 sum;
   for (const auto& entry : *entries) {
-    sum.add(entry.path);
-    sum.add(mode_text(entry.seen));
+    add(sum, entry.path);
+    add(sum, mode_text(entry.seen));
     if (S_ISREG(entry.seen.st_mode)) {
       const auto content = digest_of_file(root + "/" + entry.path);
       if (!content) return content;
-      sum.add(*content);
+      add(sum, *content);
     } else if (S_ISLNK(entry.seen.st_mode)) {
-      sum.add(sha256_of(entry.link));
+      add(sum, core::sha256(entry.link));
     } else if (S_ISDIR(entry.seen.st_mode)) {
-      sum.add("");
+      add(sum, "");
     } else {
       return fail({.code = "input.unreadable",
                    .what = "'" + entry.path + "' is neither a file, a folder nor a link",
@@ -181,17 +153,17 @@ Result<Glance> glance_at_folder(const Wanted& wanted, const struct stat& top) {
   auto entries = walk(wanted.path);
   if (!entries) return fail(entries.error());
   Glance seen{.newest_ns = std::max(nanoseconds(top.st_mtim), nanoseconds(top.st_ctim))};
-  Sha256 stats;
-  Sha256 sizes;
-  stats.add(stat_text(top));
+  core::Sha256 stats;
+  core::Sha256 sizes;
+  add(stats, stat_text(top));
   for (const auto& entry : *entries) {
-    stats.add(entry.path);
-    stats.add(mode_text(entry.seen));
-    stats.add(stat_text(entry.seen));
+    add(stats, entry.path);
+    add(stats, mode_text(entry.seen));
+    add(stats, stat_text(entry.seen));
     seen.newest_ns = std::max({seen.newest_ns, nanoseconds(entry.seen.st_mtim), nanoseconds(entry.seen.st_ctim)});
     if (!S_ISDIR(entry.seen.st_mode)) {
-      sizes.add(entry.path);
-      sizes.add(std::to_string(entry.seen.st_size) + ":" + std::to_string(nanoseconds(entry.seen.st_mtim)));
+      add(sizes, entry.path);
+      add(sizes, std::to_string(entry.seen.st_size) + ":" + std::to_string(nanoseconds(entry.seen.st_mtim)));
     }
     if (S_ISREG(entry.seen.st_mode)) seen.bytes += static_cast<std::uint64_t>(entry.seen.st_size);
   }
@@ -224,11 +196,11 @@ Result<Glance> glance(const Wanted& wanted) {
                .bytes = static_cast<std::uint64_t>(seen.st_size),
                .newest_ns = std::max(nanoseconds(seen.st_mtim), nanoseconds(seen.st_ctim))};
   if (wanted.by_stat) {
-    found.digest = sha256_of(std::to_string(seen.st_size) + ":" + std::to_string(nanoseconds(seen.st_mtim)));
+    found.digest = core::sha256(std::to_string(seen.st_size) + ":" + std::to_string(nanoseconds(seen.st_mtim)));
     found.bytes = 0;
   } else if (seen.st_size == 0) {
     // Files of /proc say 0 and hold text: nothing to build on.
-    static const std::string empty = sha256_of("");
+    static const std::string empty = core::sha256("");
     found.digest = empty;
   }
   return found;
