@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "store/sqlite/rows.hpp"
@@ -20,12 +21,12 @@ NodeRows::NodeRows(Database& database)
       set_simulated_(database, "UPDATE comp_tasks SET simulated_in = ?2" OF_TASK),
 #undef OF_TASK
       all_(database,
-           "SELECT node.node_id, coalesce(newest.state, 'NOT_STARTED'), newest.run_id, good.success, simulated.success FROM "
-           "comp_tasks node"
+           "SELECT node.position, node.node_id, coalesce(newest.state, 'NOT_STARTED'), newest.run_id, good.success,"
+           " simulated.success FROM comp_tasks node"
            " LEFT JOIN comp_run_snapshot_tasks newest ON newest.snapshot_task_id = node.snapshot_task_id"
            " LEFT JOIN comp_run_snapshot_tasks good ON good.snapshot_task_id = node.success_in"
            " LEFT JOIN comp_run_snapshot_tasks simulated ON simulated.snapshot_task_id = node.simulated_in"
-           " WHERE node.project_id = ? ORDER BY node.position") {
+           " WHERE node.project_id = ?") {
 }
 
 void NodeRows::begin_run(const core::RunDefinition& definition, const std::vector<NodeId>& project_nodes) {
@@ -54,10 +55,11 @@ void NodeRows::succeeded(const core::RunKey& key, RunId run, Index task, bool si
 }
 
 std::vector<NodeView> NodeRows::of_project(const ProjectId& project) {
-  std::vector<NodeView> nodes;
+  std::vector<std::pair<std::int64_t, NodeView>> placed;
   auto rows = all_.rows(project.value());
   while (rows.next()) {
-    NodeView node;
+    auto& [position, node] = placed.emplace_back();
+    position = rows.number();
     node.node = NodeId(std::string(rows.text()));
     const auto state = rows.text();
     node.state = known(database_, core::state_from(state), state);
@@ -65,8 +67,12 @@ std::vector<NodeView> NodeRows::of_project(const ProjectId& project) {
     if (run != 0) node.run = RunId(run);
     node.success = success_from_column(database_, rows.some_text());
     node.simulated = success_from_column(database_, rows.some_text());
-    nodes.push_back(std::move(node));
   }
+  // Here, not by ORDER BY: SQLite would copy the text of every success into its sorter.
+  std::ranges::sort(placed, {}, &std::pair<std::int64_t, NodeView>::first);
+  std::vector<NodeView> nodes;
+  nodes.reserve(placed.size());
+  for (auto& [position, node] : placed) nodes.push_back(std::move(node));
   return nodes;
 }
 
