@@ -383,8 +383,9 @@ awaitable<Result<std::vector<Push>>> SimulatedBackend::pushes() {
   static_cast<void>(fault);
   auto pushes = co_await inner_.pushes();
   if (!pushes) co_return pushes;
-  truth_.pushed(who_, *pushes);
+  truth_.pushed(who_, *pushes, false);
   co_await seat_.after(Call::pushes);
+  truth_.pushed(who_, *pushes, true);
   co_return pushes;
 }
 

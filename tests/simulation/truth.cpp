@@ -1,6 +1,7 @@
 #include "truth.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/decide.hpp"
@@ -11,6 +12,8 @@ namespace {
 using core::Outcome;
 using core::State;
 
+/// Of a push that no wake-up can have taken along: the worker does not have it.
+constexpr auto no_wake_up_yet = std::numeric_limits<std::uint64_t>::max();
 /// From "it is to be published" to the publishing, of a replica that is not stopped; less than the sweep for lost messages waits.
 constexpr core::Duration promise_lasts = std::chrono::milliseconds(1500);
 
@@ -154,8 +157,8 @@ void Truth::begins(const core::Job& job) {
   doubt(job.run);
 }
 
-void Truth::pushed(World::Who who, const std::vector<Push>& pushes) {
-  for (const auto& push : pushes) seated_.at(who).news[push.run] = ++last_push_;
+void Truth::pushed(World::Who who, const std::vector<Push>& pushes, bool handed) {
+  for (const auto& push : pushes) seated_.at(who).news[push.run] = handed ? ++last_push_ : no_wake_up_yet;
 }
 
 void Truth::woke(World::Who who, const core::RunKey& run, std::uint64_t until) {

@@ -25,8 +25,8 @@ class Truth {
   void began(const BeginPass& pass, const Result<core::Ticket>& ticket);
   void committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer, bool told);
   void begins(const core::Job& job);
-  /// The replica has these pushes in its memory now.
-  void pushed(World::Who who, const std::vector<Push>& pushes);
+  /// The replica has these pushes in its memory now; `handed`: and its worker has them.
+  void pushed(World::Who who, const std::vector<Push>& pushes, bool handed);
   /// A number for woke(): what was pushed until now.
   [[nodiscard]] std::uint64_t pushes_so_far() const { return last_push_; }
   /// The replica has made a wake-up of all that was pushed to it until then.
