@@ -131,8 +131,11 @@ awaitable<Result<Committed>> SimulatedStore::commit(core::Ticket ticket, core::D
   const auto both = std::make_shared<const std::pair<core::Ticket, core::Decision>>(std::move(ticket), std::move(decision));
   return ask<Committed>(
       Call::commit, std::move(about), [&inner = inner_, both] { return inner.commit(both->first, both->second); },
-      [&truth = truth_, both](const Result<Committed>& answer, bool told) {
-        truth.committed(both->first, both->second, answer, told);
+      [&truth = truth_, who = who_, both](const Result<Committed>& answer, bool told) {
+        truth.committed(both->first, both->second, answer);
+        // Who is told that it was woken looks again, and publishes if that is not enough. Who is not hands its message back; but that one may
+        // be settled before a late commit, by one that was told to back off, and wake_at is overwritten.
+        if (answer && answer->woken) truth.must_publish(who, both->first.run, told);
       });
 }
 awaitable<Result<void>> SimulatedStore::write_progress(std::vector<ProgressWrite> writes) {

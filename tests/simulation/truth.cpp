@@ -63,7 +63,7 @@ void Truth::began(const BeginPass& pass, const Result<core::Ticket>& ticket) {
   run.begun_by = pass.replica;
 }
 
-void Truth::committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer, bool told) {
+void Truth::committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer) {
   const auto& key = by_id_.at(ticket.run);
   auto& run = runs_.at(key);
   if (!answer) {
@@ -75,8 +75,6 @@ void Truth::committed(const core::Ticket& ticket, const core::Decision& decision
     violate(core::to_text(key) + ": a commit with fence " + std::to_string(ticket.fence.value()) + " was taken, the newest is " +
             std::to_string(run.newest.value()));
   run.follower = run.begun_by;
-  // The message of its caller may be settled by now, by one that was told to back off; wake_at, its next event, is overwritten.
-  if (answer->woken && !told) message_lost_.insert(key);
   for (const auto& attempt : decision.attempts) {
     check_attempt(run, attempt);
     run.attempts[attempt.job] = attempt;

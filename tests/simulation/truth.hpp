@@ -23,7 +23,7 @@ class Truth {
   // ---- told at the moment of the effect, whether or not the answer arrives ----------------------------------------------------
   void created(const Result<core::RunKey>& run);
   void began(const BeginPass& pass, const Result<core::Ticket>& ticket);
-  void committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer, bool told);
+  void committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer);
   void begins(const core::Job& job);
   /// The replica has these pushes in its memory now; `handed`: and its worker has them.
   void pushed(World::Who who, const std::vector<Push>& pushes, bool handed);
@@ -35,6 +35,7 @@ class Truth {
   void left(World::Who who);
   /// The mark was moved and a message has to be sent. `told`: the caller hears of it.
   void must_publish(World::Who who, const core::RunKey& run, bool told);
+  void must_publish(World::Who who, RunId run, bool told) { must_publish(who, by_id_.at(run), told); }
   /// The caller has sent it. `arrives`: nothing was lost on the way.
   void published(const core::RunKey& run, bool arrives);
   /// A process that is stopped keeps its promises later.
