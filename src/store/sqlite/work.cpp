@@ -100,6 +100,7 @@ void SqliteStore::Work::forget_if_others_wrote() {
 }
 
 void SqliteStore::Work::forget() {
+  introduced_.clear();
   newest_definition_.reset();
   cache_.clear();
   cached_ids_.clear();
@@ -226,6 +227,7 @@ Result<core::Ticket> SqliteStore::Work::begin_pass(const BeginPass& pass) {
     const auto before = run.row;
     const auto time = now();
     const auto begun = core::begin_pass(run.row, pass.replica, pass.excused, time);
+    introduce(pass.replica);
     save(*cached, before);
     if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run.row, time));
     core::Ticket ticket{.run = run.id, .fence = run.row.fence, .mark = run.row.scheduled, .now = time, .record = run.row.record};
@@ -321,14 +323,18 @@ Result<std::vector<core::RunKey>> SqliteStore::Work::due(DuePolicy policy, std::
   });
 }
 
+// In memory only: a process that finds nothing to do then writes nothing, and waits for no disk.
 Result<void> SqliteStore::Work::join(const ReplicaId& replica) {
-  return write([&]() -> Result<void> {
-    // Of an earlier process nothing is needed any more; of this one all are in `living_`.
-    if (living_.empty()) others_left_.run(replica.value());
-    join_.run(replica.value(), BATON_VERSION, now());
-    living_.insert(replica);
-    return {};
-  });
+  living_.insert(replica);
+  return {};
+}
+
+// Of an earlier process nothing is needed any more.
+void SqliteStore::Work::introduce(const ReplicaId& replica) {
+  if (introduced_.contains(replica) || !living_.contains(replica)) return;
+  if (introduced_.empty()) others_left_.run(replica.value());
+  join_.run(replica.value(), BATON_VERSION, now());
+  introduced_.insert(replica);
 }
 
 Result<std::vector<core::RunKey>> SqliteStore::Work::orphans(std::size_t max) {

@@ -56,6 +56,8 @@ class SqliteStore::Work {
   std::vector<sqlite::AttemptKey> attempts_of(sqlite::CachedRun& cached, const JobId& job);
   void write_task(sqlite::CachedRun& cached, Fence fence, const core::TaskRecord& record);
   void write_attempt(sqlite::CachedRun& cached, Fence fence, const core::AttemptRecord& attempt);
+  /// Writes the replica's row with its first pass.
+  void introduce(const ReplicaId& replica);
   void settle(sqlite::CachedRun& cached, Fence fence, const JobId& job);
   std::shared_ptr<const core::RunDefinition> definition_of(const sqlite::StoredRun& run);
   Result<std::vector<core::RunKey>> mark_open_runs(std::size_t max, const std::function<bool(core::RunRow&)>& mark);
@@ -63,6 +65,7 @@ class SqliteStore::Work {
   Runtime& runtime_;
   core::Instant last_now_{};
   std::set<ReplicaId> living_;
+  std::set<ReplicaId> introduced_;                                // those whose row is written
   std::shared_ptr<const core::RunDefinition> newest_definition_;  // of the run that was made or read last: never changes
   std::map<core::RunKey, sqlite::CachedRun> cache_;
   std::map<RunId, core::RunKey> cached_ids_;

@@ -56,6 +56,20 @@ class SqliteFile : public testing::Test {
     sqlite3_close(connection);
   }
 
+  /// The first column of the first row.
+  std::string text_of(const char* sql) {
+    sqlite3* connection = nullptr;
+    std::string text;
+    const auto keep_text = [](void* into, int, char** columns, char**) {
+      *static_cast<std::string*>(into) = columns[0] == nullptr ? "" : columns[0];
+      return 0;
+    };
+    EXPECT_EQ(sqlite3_open(path_.c_str(), &connection), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(connection, sql, keep_text, &text, nullptr), SQLITE_OK) << sqlite3_errmsg(connection);
+    sqlite3_close(connection);
+    return text;
+  }
+
   AsioRuntime runtime_;
   fs::path folder_, path_;
 
@@ -287,6 +301,35 @@ TEST_F(SqliteFile, replicas_of_earlier_processes_are_gone) {
   ASSERT_TRUE(wait((*store)->join(ReplicaId("after"))).has_value());
 
   EXPECT_EQ(*wait((*store)->orphans(10)), std::vector{key});
+}
+
+TEST_F(SqliteFile, a_process_that_finds_nothing_to_do_writes_nothing) {
+  ASSERT_TRUE(open().has_value());
+
+  auto store = open();
+  ASSERT_TRUE(wait((*store)->join(ReplicaId("r"))).has_value());
+  EXPECT_TRUE(wait((*store)->orphans(10))->empty());
+  EXPECT_TRUE(wait((*store)->due({}, 10))->empty());
+  EXPECT_TRUE(wait((*store)->nodes(ProjectId("p")))->empty());
+  EXPECT_EQ(runs(**store), 0u);
+
+  EXPECT_EQ(fs::file_size(path_.string() + "-wal"), 0u);  // each write is there first
+  ASSERT_TRUE(wait((*store)->create_run(a_run())).has_value());
+  EXPECT_GT(fs::file_size(path_.string() + "-wal"), 0u);
+}
+
+TEST_F(SqliteFile, a_replica_has_its_row_with_its_first_pass) {
+  const core::RunKey key{UserId(1), ProjectId("p"), Iteration(1)};
+  for (const auto* replica : {"first", "second"}) {
+    auto store = open();
+    ASSERT_TRUE(wait((*store)->join(ReplicaId(replica))).has_value());
+    if (runs(**store) == 0) ASSERT_TRUE(wait((*store)->create_run(a_run())).has_value());
+    const auto ticket = wait((*store)->begin_pass({.run = key, .replica = ReplicaId(replica)}));
+    ASSERT_TRUE(ticket.has_value()) << ticket.error().what;
+    ASSERT_TRUE(wait((*store)->commit(*ticket, {})).has_value());
+  }
+
+  EXPECT_EQ(text_of("SELECT group_concat(id) FROM replicas"), "second");
 }
 
 }  // namespace
