@@ -76,8 +76,8 @@ Lookups input_lookups(const core::Project& project, const std::vector<Index>& no
 
 awaitable<Result<void>> look_up_inputs(Files& files, const core::Project& project, const std::vector<Index>& nodes,
                                        core::Facts& facts) {
-  const auto lookups = input_lookups(project, nodes, facts.history);
-  const auto answers = co_await files.look(lookups.queries);
+  auto lookups = input_lookups(project, nodes, facts.history);
+  const auto answers = co_await files.look(std::move(lookups.queries));
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (!answers[i]) {
       auto error = answers[i].error();
@@ -93,7 +93,12 @@ awaitable<Result<void>> look_up_inputs(Files& files, const core::Project& projec
 awaitable<Result<void>> look_up_outputs(Files& files, const core::Project& project, const std::vector<Index>& nodes,
                                         core::Facts& facts) {
   std::vector<FileQuery> queries;
-  std::vector<std::pair<Index, std::string>> whose;
+  struct Made {
+    Index node;
+    const core::Product* product;  ///< of the history
+    const core::Stamp* stamp;
+  };
+  std::vector<Made> made;
   for (const auto i : nodes) {
     const auto& success = facts.history[i].success;
     if (!success) continue;
@@ -106,15 +111,16 @@ awaitable<Result<void>> look_up_outputs(Files& files, const core::Project& proje
                          .directory = output.kind == core::OutputKind::directory,
                          .by_stat = output.by_stat,
                          .known = *stamp});
-      whose.emplace_back(i, output.port);
+      made.push_back({i, &*product, stamp});
     }
   }
-  const auto answers = co_await files.look(queries);
+  const auto answers = co_await files.look(std::move(queries));
   for (std::size_t k = 0; k < answers.size(); ++k) {
+    const auto& [node, product, stamp] = made[k];
     if (!answers[k])
-      facts.outputs[whose[k]] = core::OutputStatus::missing;
-    else if (answers[k]->digest != queries[k].known->digest)
-      facts.outputs[whose[k]] = core::OutputStatus::changed;
+      facts.outputs[{node, product->port}] = core::OutputStatus::missing;
+    else if (answers[k]->digest != stamp->digest)
+      facts.outputs[{node, product->port}] = core::OutputStatus::changed;
   }
   co_return Result<void>{};
 }
