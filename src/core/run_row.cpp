@@ -28,7 +28,11 @@ bool wake(RunRow& row, Instant now) {
   // Pending, but its message was settled by a replica that was told to come back later: that time has come.
   const bool backed_off = row.failures > 0 && row.wake_at && *row.wake_at <= now;
   const bool publish = !is_pending(row) || backed_off;
-  row.scheduled = row.scheduled ? std::max(now, *row.scheduled + Duration(1)) : now;
+  // Later than the last mark, and than a commit of this very microsecond: or it would not be pending.
+  auto mark = now;
+  for (const auto& before : {row.scheduled, row.processed})
+    if (before) mark = std::max(mark, *before + Duration(1));
+  row.scheduled = mark;
   if (publish) {
     row.published = now;
     row.republished = 0;

@@ -61,6 +61,17 @@ TEST_P(StoreContract, a_commit_leaves_nothing_pending_where_the_clock_is_behind_
   EXPECT_EQ(view(key).processed, view(key).scheduled);
 }
 
+TEST_P(StoreContract, a_wake_up_in_the_microsecond_of_a_commit_is_pending) {
+  const auto key = create();
+  wake(key);
+  pass_time(1s);  // `processed` is the clock, later than the mark
+  commit(begin(key), {});
+
+  EXPECT_TRUE(wake(key).publish);
+
+  EXPECT_TRUE(pending(key));
+}
+
 TEST_P(StoreContract, a_wake_up_under_a_pass_is_told_by_its_commit_and_stays_pending) {
   const auto key = create();
   wake(key);
