@@ -116,7 +116,8 @@ class Pass {
       end_attempt(i, Outcome::aborted, nullptr, Owed::kill);
       out_.cancel.push_back({*at(i).job, true});
       auto& record = change(i);
-      record.errors = {Error{.code = "cancel.not_confirmed", .what = "the job was not confirmed dead", .where = at(i).job->value()}};
+      record.errors = {
+          Error{.code = "cancel.not_confirmed", .what = "the job was not confirmed dead", .where = at(i).job->value()}};
       enter(i, State::aborted);
       taken_.insert(i);
     }
@@ -353,9 +354,16 @@ class Pass {
     if (end && !end->log.empty()) record.log = end->log;
     if (end && end->error) record.errors = {*end->error};
     record.seen = true;
-    out_.attempts.push_back({.task = i, .attempt = record.attempt, .job = *record.job, .outcome = outcome, .owed = owed,
-                             .submitted = record.submitted, .started = record.started, .ended = record.ended,
-                             .exit_code = record.exit_code, .log = record.log,
+    out_.attempts.push_back({.task = i,
+                             .attempt = record.attempt,
+                             .job = *record.job,
+                             .outcome = outcome,
+                             .owed = owed,
+                             .submitted = record.submitted,
+                             .started = record.started,
+                             .ended = record.ended,
+                             .exit_code = record.exit_code,
+                             .log = record.log,
                              .errors = outcome == Outcome::succeeded ? std::vector<Error>{} : record.errors});
     if (owed == Owed::release) release(*record.job);
   }
@@ -368,7 +376,8 @@ class Pass {
       if (!at(i).not_before) ready.insert(i);
     for (const auto& [when, i] : run_.deadlines()) {
       if (when > now_) break;
-      if (to_start_states.has(at(i).state) && at(i).not_before && *at(i).not_before <= now_ && run_.unfinished_predecessors(i) == 0)
+      if (to_start_states.has(at(i).state) && at(i).not_before && *at(i).not_before <= now_ &&
+          run_.unfinished_predecessors(i) == 0)
         ready.insert(i);
     }
     const bool go = desired_of_run() == Desired::run && !run_.record().held;
@@ -439,7 +448,9 @@ class Pass {
     record.log.clear();
     enter(i, State::pending);
     const auto why = why_.find(i);
-    out_.attempts.push_back({.task = i, .attempt = record.attempt, .job = *record.job,
+    out_.attempts.push_back({.task = i,
+                             .attempt = record.attempt,
+                             .job = *record.job,
                              .why = why == why_.end() ? (record.attempt == 1 ? "planned" : "retry") : why->second,
                              .submitted = now_});
     out_.submit.push_back(job_of(run_, i, record.attempt, changes_));

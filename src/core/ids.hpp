@@ -23,12 +23,12 @@ class Id {
 };
 
 using UserId = Id<struct UserTag, std::int64_t>;
-using ProjectId = Id<struct ProjectTag, std::string>;  ///< a UUID; embedded: the pipeline file's name
-using RunId = Id<struct RunTag, std::int64_t>;         ///< comp_runs.run_id
-using RunUuid = Id<struct RunUuidTag, std::string>;    ///< random, made with the run, never reused (R1)
+using ProjectId = Id<struct ProjectTag, std::string>;     ///< a UUID; embedded: the pipeline file's name
+using RunId = Id<struct RunTag, std::int64_t>;            ///< comp_runs.run_id
+using RunUuid = Id<struct RunUuidTag, std::string>;       ///< random, made with the run, never reused (R1)
 using Iteration = Id<struct IterationTag, std::int64_t>;  ///< 1, 2, … per (user, project)
-using NodeId = Id<struct NodeTag, std::string>;        ///< unique within the project: `align`, `align[a]`, a UUID
-using JobId = Id<struct JobTag, std::string>;          ///< see job_id() in core/key.hpp
+using NodeId = Id<struct NodeTag, std::string>;           ///< unique within the project: `align`, `align[a]`, a UUID
+using JobId = Id<struct JobTag, std::string>;             ///< see job_id() in core/key.hpp
 using ReplicaId = Id<struct ReplicaTag, std::string>;
 
 /// Raised by one at each pass of a run; the store refuses writes that carry an older one (R3).

@@ -17,7 +17,7 @@ namespace baton::core {
 /// An input with its value at hand: a value, the path of a file or folder, or a list of these.
 struct Resolved {
   std::string port;
-  bool list = false;  ///< gathered
+  bool list = false;                              ///< gathered
   std::vector<std::variant<Value, Stamp>> items;  ///< exactly one unless `list`
   bool operator==(const Resolved&) const = default;
 };
@@ -62,15 +62,14 @@ inline constexpr int seen_count = 11;
 struct Observation {
   JobId job;
   Seen seen = Seen::silent;
-  std::optional<Instant> started;      ///< with `running`, where known
-  std::string log;                     ///< with `running`, where known
-  std::shared_ptr<const JobEnd> end;   ///< with `done` and `erred`, never null
-  bool elsewhere = false;              ///< with `silent`: only another host can see it
+  std::optional<Instant> started;     ///< with `running`, where known
+  std::string log;                    ///< with `running`, where known
+  std::shared_ptr<const JobEnd> end;  ///< with `done` and `erred`, never null
+  bool elsewhere = false;             ///< with `silent`: only another host can see it
 };
 
 /// The job of a task's attempt, from the run alone. All its inputs must be known: its predecessors have succeeded.
-[[nodiscard]] Job job_of(const Run& run, Index task, std::int32_t attempt,
-                         const std::map<Index, TaskRecord>& changes);
+[[nodiscard]] Job job_of(const Run& run, Index task, std::int32_t attempt, const std::map<Index, TaskRecord>& changes);
 
 /// Checks what a job made against what its step declares: each port, in order, of its kind. The backend asks before it publishes,
 /// `decide` before it writes SUCCESS. None: all is well.

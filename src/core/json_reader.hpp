@@ -25,6 +25,8 @@ class JsonReader {
   [[nodiscard]] bool take(std::string_view word);
   /// Unescaped. None: no valid string here (bad escape, lone surrogate, control character, invalid UTF-8, no end).
   [[nodiscard]] std::optional<std::string> string();
+  /// A string in which each character stands for itself, and is ASCII: nearly all of them, without a copy. None: another, or no string.
+  [[nodiscard]] std::optional<std::string_view> plain_string();
   /// As written. None: no valid number here.
   [[nodiscard]] std::optional<std::string_view> number();
   /// Any value, as written. None: no valid value here, or one that is too deep.

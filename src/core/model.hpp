@@ -87,15 +87,15 @@ struct Command {
   bool operator==(const Command&) const = default;
 };
 struct Limits {
-  std::optional<Duration> run;      ///< from begun to ended
-  std::optional<Duration> silence;  ///< without a byte of output
-  std::optional<Duration> waiting;  ///< from ready to begun
+  std::optional<Duration> run;               ///< from begun to ended
+  std::optional<Duration> silence;           ///< without a byte of output
+  std::optional<Duration> waiting;           ///< from ready to begun
   Duration grace = std::chrono::seconds(5);  ///< from TERM to KILL
   bool operator==(const Limits&) const = default;
 };
 struct Retries {
-  std::int32_t max = 0;   ///< attempts after the first, for failures
-  std::int32_t lost = 1;  ///< attempts after a lost one, counted alone (R7)
+  std::int32_t max = 0;                        ///< attempts after the first, for failures
+  std::int32_t lost = 1;                       ///< attempts after a lost one, counted alone (R7)
   Duration backoff = std::chrono::seconds(0);  ///< before the first retry; doubles with each
   bool on_exit = true, on_timeout = true, on_oom = true;
   bool operator==(const Retries&) const = default;
@@ -107,13 +107,13 @@ using Resources = std::map<std::string, double>;
 struct Step {
   std::string name;
   Command command;
-  std::vector<Output> outputs;                ///< in document order
-  std::map<std::string, std::string> env;     ///< as written, `${…}` unresolved
+  std::vector<Output> outputs;             ///< in document order
+  std::map<std::string, std::string> env;  ///< as written, `${…}` unresolved
   Resources resources;
   Limits limits;
   Retries retries;
-  bool cache = true;          ///< false: always runs
-  std::string image;          ///< container image; empty = none
+  bool cache = true;             ///< false: always runs
+  std::string image;             ///< container image; empty = none
   std::vector<FileInput> files;  ///< extra scripts, copied into the work directory under their last name
   std::string label, description;
   Place place;
@@ -122,12 +122,12 @@ struct Step {
 
 /// A node of the graph: a step, or one of the tasks that its `foreach` makes.
 struct Node {
-  NodeId id;                          ///< `align`, `align[a]`, `align[a,x]`
-  std::shared_ptr<const Step> step;   ///< never null
+  NodeId id;                                           ///< `align`, `align[a]`, `align[a,x]`
+  std::shared_ptr<const Step> step;                    ///< never null
   std::vector<std::pair<std::string, Value>> foreach;  ///< variable and value, in the order of the document
   std::vector<std::pair<std::string, Value>> params;   ///< those that command or env name by `${params.P}`, sorted by name
-  std::vector<Input> inputs;          ///< in document order
-  std::vector<Index> after;           ///< order without data; no duplicates
+  std::vector<Input> inputs;                           ///< in document order
+  std::vector<Index> after;                            ///< order without data; no duplicates
 };
 
 struct Project {
@@ -146,10 +146,10 @@ struct Project {
 // ---- what is known of content ----------------------------------------------------------------------------------------
 /// A file's or folder's content as last read.
 struct Stamp {
-  std::string path;    ///< absolute
-  std::string stat;    ///< size, mtime, ctime, inode (of all files, for a folder), opaque: equal texts = not touched
-  std::string digest;  ///< SHA-256, 64 hex digits
-  bool settled = true; ///< false: the file was younger than 2 s when it was read, so an equal `stat` proves nothing
+  std::string path;     ///< absolute
+  std::string stat;     ///< size, mtime, ctime, inode (of all files, for a folder), opaque: equal texts = not touched
+  std::string digest;   ///< SHA-256, 64 hex digits
+  bool settled = true;  ///< false: the file was younger than 2 s when it was read, so an equal `stat` proves nothing
   bool operator==(const Stamp&) const = default;
 };
 /// What a task made at one output port: a value, or a stamped path.
@@ -165,8 +165,9 @@ using Products = std::vector<Product>;  ///< in the order of `Step::outputs`
 
 /// The key of a task, by part, so that "why did it run again" has an answer (design: key digests by part).
 struct Key {
-  std::string definition;                     ///< command, env, image, outputs, files, foreach values, params used
-  std::map<std::string, std::string> inputs;  ///< port -> digest; empty digest = not known, or moved while the task ran: never equal
+  std::string definition;  ///< command, env, image, outputs, files, foreach values, params used
+  std::map<std::string, std::string>
+      inputs;  ///< port -> digest; empty digest = not known, or moved while the task ran: never equal
   bool operator==(const Key&) const = default;
 };
 
@@ -180,7 +181,7 @@ struct Success {
   std::vector<Stamp> stamps;  ///< of the input files as they were read for that task
   Instant submitted, started, ended;
   std::string log;
-  bool simulated = false;     ///< `--simulate`: counts for later simulated runs only
+  bool simulated = false;  ///< `--simulate`: counts for later simulated runs only
 };
 
 }  // namespace baton::core

@@ -14,7 +14,14 @@
 namespace baton::core {
 
 enum class ReasonKind : std::uint8_t {
-  never_succeeded, definition_changed, input_changed, output_missing, output_changed, upstream_runs, forced, not_cached
+  never_succeeded,
+  definition_changed,
+  input_changed,
+  output_missing,
+  output_changed,
+  upstream_runs,
+  forced,
+  not_cached
 };
 /// `never-succeeded`, …: the names of the pipeline format.
 [[nodiscard]] std::string_view to_text(ReasonKind kind);
@@ -30,7 +37,7 @@ using Reasons = std::vector<Reason>;
 
 /// What is known of one node before a run.
 struct History {
-  State state = State::not_started;  ///< of the project's newest run that had the node
+  State state = State::not_started;        ///< of the project's newest run that had the node
   std::shared_ptr<const Success> success;  ///< null: it never succeeded
 };
 enum class OutputStatus : std::uint8_t { good, missing, changed };
@@ -49,9 +56,9 @@ struct Selection {
 };
 
 struct Plan {
-  std::vector<Index> nodes;       ///< those that run, in topological order
-  std::vector<Reasons> reasons;   ///< parallel to Project::nodes; empty = does not run
-  std::vector<Key> keys;          ///< parallel to Project::nodes; digests of what is made upstream in this run are empty
+  std::vector<Index> nodes;      ///< those that run, in topological order
+  std::vector<Reasons> reasons;  ///< parallel to Project::nodes; empty = does not run
+  std::vector<Key> keys;         ///< parallel to Project::nodes; digests of what is made upstream in this run are empty
 };
 
 /// All nodes that must run with all reasons of each. The graph must be free of cycles (find_cycle, dag.hpp).

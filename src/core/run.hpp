@@ -33,7 +33,7 @@ struct TaskDefinition {
   Reasons reasons;  ///< why it was planned
   Key key;          ///< digests of what is made upstream in this run are empty until the task is ready
   std::shared_ptr<const Success> previous;  ///< its last success; null: none
-  bool may_cut_off = false;  ///< planned only because producers run: equal inputs make it up to date (early cut-off)
+  bool may_cut_off = false;   ///< planned only because producers run: equal inputs make it up to date (early cut-off)
   std::vector<Stamp> stamps;  ///< input files (and `files:`) as they were when planned; the job's end is compared with them
 };
 struct RunDefinition {
@@ -66,9 +66,9 @@ struct TaskRecord {
   std::int32_t failures = 0;  ///< attempts that failed; counted against `retries.max`
   std::int32_t lost = 0;      ///< attempts that were lost; counted against `retries.lost`
   Waiting waiting = Waiting::nothing;
-  Instant state_since{};      ///< store's clock; written once, when `state` was entered (R5)
-  std::optional<Instant> ready_since;  ///< when nothing but room was in its way; the waiting limit counts from it
-  std::optional<Instant> not_before;   ///< a retry's back-off
+  Instant state_since{};                             ///< store's clock; written once, when `state` was entered (R5)
+  std::optional<Instant> ready_since;                ///< when nothing but room was in its way; the waiting limit counts from it
+  std::optional<Instant> not_before;                 ///< a retry's back-off
   std::optional<Instant> submitted, started, ended;  ///< of the newest attempt
   std::optional<std::int32_t> exit_code;
   std::string log;            ///< path of the newest attempt's log
@@ -131,8 +131,8 @@ struct Ticket {
   Instant now{};                ///< the store's clock
   RunRecord record;
   std::shared_ptr<const RunDefinition> definition;  ///< with `known` = none only
-  std::vector<TaskRecord> tasks;  ///< those with changed_in > known
-  std::vector<OwedRecord> owed;   ///< those whose attempt has ended, with changed_in > known; `nothing` = settled
+  std::vector<TaskRecord> tasks;                    ///< those with changed_in > known
+  std::vector<OwedRecord> owed;  ///< those whose attempt has ended, with changed_in > known; `nothing` = settled
 };
 
 class Run {
@@ -151,11 +151,13 @@ class Run {
 
   // The index. Sets are ordered, so that walking them is deterministic.
   [[nodiscard]] std::uint32_t unfinished_predecessors(Index index) const { return waits_for_[index]; }
-  [[nodiscard]] const std::set<Index>& ready() const { return ready_; }      ///< to start, nothing before it unfinished, no back-off
+  [[nodiscard]] const std::set<Index>& ready() const { return ready_; }  ///< to start, nothing before it unfinished, no back-off
   [[nodiscard]] const std::set<Index>& to_start() const { return to_start_; }  ///< PUBLISHED or WAITING_FOR_CLUSTER
   [[nodiscard]] const std::set<Index>& live() const { return live_; }
-  [[nodiscard]] const std::set<Index>& unseen() const { return unseen_; }    ///< live, and the backend has not answered yet
-  [[nodiscard]] const std::set<std::pair<Instant, Index>>& deadlines() const { return deadlines_; }  ///< back-offs and waiting limits
+  [[nodiscard]] const std::set<Index>& unseen() const { return unseen_; }  ///< live, and the backend has not answered yet
+  [[nodiscard]] const std::set<std::pair<Instant, Index>>& deadlines() const {
+    return deadlines_;
+  }  ///< back-offs and waiting limits
   [[nodiscard]] const std::map<JobId, OwedRecord>& owed() const { return owed_; }
   [[nodiscard]] std::uint32_t count(State state) const { return counts_[static_cast<std::size_t>(state)]; }
   /// The task whose newest attempt has this job, while it is live.

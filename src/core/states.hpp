@@ -11,7 +11,16 @@ namespace baton::core {
 
 /// In the order of the reference's table; the names that people and JSON see are those of `to_text`.
 enum class State : std::uint8_t {
-  unknown, not_started, published, pending, waiting_for_cluster, waiting_for_resources, started, success, failed, aborted
+  unknown,
+  not_started,
+  published,
+  pending,
+  waiting_for_cluster,
+  waiting_for_resources,
+  started,
+  success,
+  failed,
+  aborted
 };
 inline constexpr int state_count = 10;
 
@@ -19,7 +28,8 @@ inline constexpr int state_count = 10;
 class StateSet {
  public:
   constexpr StateSet() = default;
-  constexpr StateSet(State state) : bits_(static_cast<std::uint16_t>(1u << static_cast<unsigned>(state))) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): one state is a set
+  constexpr StateSet(State state) : bits_(static_cast<std::uint16_t>(1u << static_cast<unsigned>(state))) {}
   constexpr StateSet(std::initializer_list<State> states) {
     for (auto state : states) bits_ = static_cast<std::uint16_t>(bits_ | StateSet(state).bits_);
   }

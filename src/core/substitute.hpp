@@ -23,7 +23,7 @@ struct Reference {
 
 enum class Quoting : std::uint8_t {
   shell,  ///< a string `run`: bare where made only of letters, digits and `_@%+=:,./-`, else one shell word; a list: a word per element
-  none    ///< argv and env: as it is; a list: its elements joined by a space
+  none  ///< argv and env: as it is; a list: its elements joined by a space
 };
 /// The value of a reference as plain words: one, or one per element of a list. Called only with what `references` gives; must know all.
 using Lookup = std::function<std::vector<std::string>(std::string_view space, std::string_view name)>;

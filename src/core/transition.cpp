@@ -11,6 +11,7 @@ constexpr Set<Desired> going_on{Desired::run, drain, expire};
 constexpr Set<State> live{pending, waiting_for_resources, waiting_for_cluster, State::started};
 constexpr Set<State> not_begun{pending, waiting_for_resources, waiting_for_cluster};
 
+// clang-format off
 constexpr Rule table[] = {
     {either, live, Seen::finished, Transition::wait_for_result, "its result is on the way"},
     {either, live, Seen::done, Transition::succeed, "outputs come with SUCCESS, and a late cancel keeps them"},                        // R2
@@ -35,6 +36,7 @@ constexpr Rule table[] = {
     {Desired::cancel, live, {Seen::begun, Seen::queued, Seen::lacking, Seen::running}, Transition::cancel,
      "pursued by every pass until there is proof"},                                                                             // R11
 };
+// clang-format on
 
 }  // namespace
 

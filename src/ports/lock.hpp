@@ -9,7 +9,7 @@ namespace baton {
 
 struct Lease {
   std::string name;
-  std::string token;      ///< unique per acquisition
+  std::string token;       ///< unique per acquisition
   core::Duration until{};  ///< Runtime::steady() until which it may be trusted: counted from the question
 };
 

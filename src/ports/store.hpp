@@ -30,7 +30,8 @@ struct BeginPass {
   core::RunKey run;
   Fence known = Fence::none();  ///< what the caller has of the run already (the fence of its last pass - 1)
   ReplicaId replica;
-  std::int32_t excused = 0;  ///< passes of this replica that began and then ended fenced or unavailable: not the run's failures (R8)
+  std::int32_t excused =
+      0;  ///< passes of this replica that began and then ended fenced or unavailable: not the run's failures (R8)
 };
 
 /// What a commit answers. `woken`: the mark moved since the ticket was read, so there is more to do; `open`: see design §1.
@@ -68,9 +69,9 @@ struct TaskView {
 struct NodeView {
   NodeId node;
   core::State state = core::State::not_started;
-  std::shared_ptr<const core::Success> success;  ///< its last success that was not simulated
+  std::shared_ptr<const core::Success> success;    ///< its last success that was not simulated
   std::shared_ptr<const core::Success> simulated;  ///< its last success in a simulated run
-  std::optional<RunId> run;  ///< the newest run that had it
+  std::optional<RunId> run;                        ///< the newest run that had it
 };
 
 struct DuePolicy {

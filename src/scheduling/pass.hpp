@@ -15,11 +15,11 @@ namespace baton {
 /// What a replica remembers of a run between its passes. Lost with the replica, and then read again.
 struct KnownRun {
   core::Run run;
-  Fence fence = Fence::none();  ///< what `run` holds for certain: its last pass - 1, which brings that pass's own writes back
-  Cursor cursor;                ///< in the backend's news
-  bool stream_lost = true;      ///< what the backend told us may be old, or nothing was told yet: everything is asked anew
-  std::int32_t excused = 0;     ///< our passes that ended fenced or unavailable since one succeeded (R8)
-  core::Instant store_time{};   ///< the store's clock at the last pass …
+  Fence fence = Fence::none();   ///< what `run` holds for certain: its last pass - 1, which brings that pass's own writes back
+  Cursor cursor;                 ///< in the backend's news
+  bool stream_lost = true;       ///< what the backend told us may be old, or nothing was told yet: everything is asked anew
+  std::int32_t excused = 0;      ///< our passes that ended fenced or unavailable since one succeeded (R8)
+  core::Instant store_time{};    ///< the store's clock at the last pass …
   core::Duration steady_time{};  ///< … and ours
 };
 
@@ -32,9 +32,9 @@ enum class PassEnd : std::uint8_t {
 };
 struct PassResult {
   PassEnd end = PassEnd::unavailable;
-  bool woken = false;    ///< committed: the mark moved meanwhile
-  bool open = true;      ///< committed: there is something left
-  bool pending = true;   ///< fenced: the mark is still pending
+  bool woken = false;                        ///< committed: the mark moved meanwhile
+  bool open = true;                          ///< committed: there is something left
+  bool pending = true;                       ///< fenced: the mark is still pending
   std::optional<core::Duration> look_again;  ///< committed: until wake_at; backing_off: until the time has come
   std::optional<Error> error;
 };

@@ -209,7 +209,8 @@ core::TaskDefinition definition_of(const core::Project& project, Index i, const 
     if (const auto inside = renumbered.find(before); inside != renumbered.end()) after.push_back(inside->second);
   task.node.after = std::move(after);
   const auto stamp = [&](const core::FileInput& file) {
-    if (const auto found = planned.facts.files.find(file.path); found != planned.facts.files.end()) task.stamps.push_back(found->second);
+    if (const auto found = planned.facts.files.find(file.path); found != planned.facts.files.end())
+      task.stamps.push_back(found->second);
   };
   for (auto& input : task.node.inputs) {
     if (auto* from = std::get_if<core::From>(&input.source)) *from = within_run(*from, renumbered, planned.facts);
@@ -217,8 +218,8 @@ core::TaskDefinition definition_of(const core::Project& project, Index i, const 
   }
   for (const auto& script : task.node.step->files) stamp(script);
   task.may_cut_off = task.previous != nullptr && std::ranges::all_of(task.reasons, [](const core::Reason& reason) {
-    return reason.kind == core::ReasonKind::upstream_runs;
-  });
+                       return reason.kind == core::ReasonKind::upstream_runs;
+                     });
   return task;
 }
 
@@ -243,15 +244,16 @@ std::optional<Error> cannot_run_here(const core::Project& project, const core::P
     const auto& node = project.nodes[i];
     if (!node.step->image.empty() && !host.images)
       return Error{.code = "input.image",
-                   .what = "'" + node.id.value() + "' wants to run in the image '" + node.step->image + "', and no backend here runs images",
+                   .what = "'" + node.id.value() + "' wants to run in the image '" + node.step->image +
+                           "', and no backend here runs images",
                    .where = place_of(project, *node.step),
                    .way_out = "remove `image`, or run it where images can be run"};
     for (const auto& [name, amount] : node.step->resources) {
       const auto limit = host.capacity.find(name);
       if (limit == host.capacity.end() || amount <= limit->second) continue;
       return Error{.code = "input.resources",
-                   .what = "'" + node.id.value() + "' asks for " + name + " " + std::to_string(amount) + ", and this machine has " +
-                           std::to_string(limit->second),
+                   .what = "'" + node.id.value() + "' asks for " + name + " " + std::to_string(amount) +
+                           ", and this machine has " + std::to_string(limit->second),
                    .where = place_of(project, *node.step),
                    .way_out = "ask for less, or say what the machine has with --resources " + name + "=…"};
     }

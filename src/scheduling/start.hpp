@@ -38,8 +38,8 @@ struct Planned {
 awaitable<Result<Planned>> plan_request(Store& store, Files& files, const Request& request);
 
 struct Started {
-  std::optional<core::RunKey> run;  ///< none: nothing has to run
-  bool resumed = false;             ///< it was begun before, and goes on
+  std::optional<core::RunKey> run;        ///< none: nothing has to run
+  bool resumed = false;                   ///< it was begun before, and goes on
   std::optional<core::RunKey> cancelled;  ///< an unfinished run of another request, which was stopped first
   Planned planned;
 };

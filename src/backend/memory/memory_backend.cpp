@@ -83,7 +83,10 @@ awaitable<Result<std::vector<Push>>> MemoryBackend::pushes() {
   while (!closed_ && pushes_.empty()) co_await pushed_->wait();
   if (closed_) co_return fail({.code = "backend.closed", .what = "the backend is closed", .where = {}, .way_out = {}});
   std::vector<Push> taken;
-  for (auto& [run, jobs] : std::exchange(pushes_, {})) taken.push_back({run, {jobs.begin(), jobs.end()}});
+  for (auto& [run, pushed] : std::exchange(pushes_, {})) {
+    if (pushed.stream_lost) taken.push_back({run, {}});
+    if (!pushed.jobs.empty()) taken.push_back({run, {pushed.jobs.begin(), pushed.jobs.end()}});
+  }
   co_return taken;
 }
 
@@ -97,7 +100,7 @@ void MemoryBackend::close() {
 void MemoryBackend::lose_stream() {
   for (auto& [run, followed] : runs_) {
     for (auto& [job, following] : followed.jobs) following.news = ++followed.last;
-    pushes_[run].clear();
+    pushes_[run].stream_lost = true;
   }
   if (!pushes_.empty()) pushed_->notify();
 }
@@ -135,9 +138,7 @@ void MemoryBackend::told(const core::RunKey& run, const JobId& job) {
 }
 
 void MemoryBackend::push(const core::RunKey& run, const JobId& job) {
-  const auto [at, fresh] = pushes_.try_emplace(run);
-  // A lost stream says more than any job.
-  if (fresh || !at->second.empty()) at->second.insert(job);
+  pushes_[run].jobs.insert(job);
   pushed_->notify();
 }
 

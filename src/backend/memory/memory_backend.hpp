@@ -60,7 +60,11 @@ class MemoryBackend final : public Backend {
   std::uint64_t id_;
   std::unique_ptr<Event> pushed_;
   std::map<core::RunKey, Followed> runs_;
-  std::map<core::RunKey, std::set<JobId>> pushes_;  ///< an empty set: the stream was lost
+  struct Pushed {
+    bool stream_lost = false;
+    std::set<JobId> jobs;
+  };
+  std::map<core::RunKey, Pushed> pushes_;
   std::vector<JobProgress> progress_;
   bool closed_ = false;
 };

@@ -243,7 +243,8 @@ awaitable<void> MemoryCluster::live(JobId job, std::uint64_t turn) {
 }
 
 void MemoryCluster::give_up(Record& second) {
-  const bool heard = std::ranges::any_of(clients_, [&](const auto& entry) { return entry.second->follows(second.run, second.job.id); });
+  const bool heard =
+      std::ranges::any_of(clients_, [&](const auto& entry) { return entry.second->follows(second.run, second.job.id); });
   second.stray = !heard;
   if (second.claim == Claim::job && second.end) {
     tell(second.job.id, "finds its result and does not repeat");

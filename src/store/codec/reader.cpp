@@ -6,6 +6,16 @@ void Reader::end() {
   if (!in_.at_end()) damaged("its end is expected");
 }
 
+void Reader::value(std::string& into) {
+  if (const auto plain = in_.plain_string()) {
+    into = *plain;
+    return;
+  }
+  auto text = in_.string();
+  if (!text) damaged("a text is expected");
+  into = std::move(*text);
+}
+
 void Reader::value(bool& into) {
   into = in_.peek() == 't';
   if (!in_.take(into ? "true" : "false")) damaged("true or false is expected");
@@ -23,10 +33,10 @@ void Reader::value(core::Instant& into) {
   into = core::Instant(since_epoch);
 }
 
-std::string Reader::text() {
-  auto text = in_.string();
-  if (!text) damaged("a text is expected");
-  return std::move(*text);
+std::string_view Reader::text(std::string& unescaped) {
+  if (const auto plain = in_.plain_string()) return *plain;
+  value(unescaped);
+  return unescaped;
 }
 
 void Reader::pass_over() {

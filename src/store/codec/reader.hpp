@@ -55,7 +55,8 @@ class Reader {
     expect('{', "an object");
     if (in_.take('}')) return;
     do {
-      const auto name = text();
+      std::string unescaped;
+      const auto name = text(unescaped);
       expect(':', "':'");
       each(name);
     } while (in_.take(','));
@@ -73,7 +74,7 @@ class Reader {
   /// Nothing follows.
   void end();
 
-  void value(std::string& into) { into = text(); }
+  void value(std::string& into);
   void value(bool& into);
   template <class Number>
     requires std::integral<Number> || std::floating_point<Number>
@@ -125,7 +126,8 @@ class Reader {
   void expect(char character, const char* what) {
     if (!in_.take(character)) damaged(std::string(what) + " is expected");
   }
-  std::string text();
+  /// @param unescaped  holds it where it is not in the text as it is
+  std::string_view text(std::string& unescaped);
   void pass_over();
   [[noreturn]] void missing(std::string_view name) const;
 

@@ -194,8 +194,9 @@ void live(std::uint64_t seed) {
     for (const auto& job : again.submit)
       ASSERT_TRUE(std::ranges::any_of(decision.submit, [&](const Job& first) { return first.id == job.id; }))
           << "the same input asks for something new: " << to_text(decision) << " then " << to_text(again);
-    ASSERT_TRUE(std::ranges::none_of(again.tasks, [&](const TaskRecord& r) { return is_final(r.state) && !r.reused && !applied.task(r.task).job; }))
-        << to_text(again);
+    ASSERT_TRUE(std::ranges::none_of(again.tasks, [&](const TaskRecord& r) {
+      return is_final(r.state) && !r.reused && !applied.task(r.task).job;
+    })) << to_text(again);
 
     jobs.act(decision, rows);
     jobs.move(begun);

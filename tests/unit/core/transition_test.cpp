@@ -38,6 +38,7 @@ struct Expected {
   Transition then;
 };
 /// Written by hand from the rules, not from the table: R2, R6, R7, R10, R11, R13, R15.
+// clang-format off
 constexpr Expected expected[] = {
     {Desired::run, State::pending, Seen::unknown, Transition::submit},
     {Desired::run, State::started, Seen::unknown, Transition::bar},
@@ -82,6 +83,7 @@ constexpr Expected expected[] = {
     {Desired::cancel, State::started, Seen::dead, Transition::abort},
     {Desired::cancel, State::started, Seen::finished, Transition::wait_for_result},
 };
+// clang-format on
 TEST(Transition, the_rules_hold) {
   for (const auto& e : expected)
     EXPECT_EQ(to_text(rule_for(e.desired, e.state, e.seen).then), to_text(e.then))
@@ -89,8 +91,8 @@ TEST(Transition, the_rules_hold) {
 }
 
 TEST(Transition, silence_and_unknown_never_end_a_job) {
-  const std::set<Transition> ends{Transition::succeed, Transition::fail, Transition::lose, Transition::try_anew, Transition::abort,
-                                  Transition::expire};
+  const std::set<Transition> ends{Transition::succeed,  Transition::fail,  Transition::lose,
+                                  Transition::try_anew, Transition::abort, Transition::expire};
   for_each_combination([&](Desired desired, State state, Seen seen) {
     if (seen == Seen::silent || seen == Seen::unknown || seen == Seen::begun)
       EXPECT_FALSE(ends.contains(rule_for(desired, state, seen).then)) << to_text(desired) << " " << to_text(state);
