@@ -107,6 +107,7 @@ class Pass {
   void give_up_after_patience() {
     const auto& since = run_.record().desired_at;
     if (!since) return;
+    if (!policy_.waits_may_expire) return wake_by(now_ + policy_.ask_again_min);  // R5
     if (now_ < *since + policy_.cancel_patience) {
       if (!run_.live().empty()) wake_by(*since + policy_.cancel_patience);
       return;
@@ -420,7 +421,7 @@ class Pass {
       if (!to_start_states.has(at(i).state)) continue;
       if (room <= 0) {
         wait_for_room(i);
-        if (!run_.definition_of(i).node.step->limits.waiting) break;  // the rest waits as well, and nobody counts its time
+        if (!run_.has_waiting_limits()) break;  // the rest waits as well, and nobody counts its time
         continue;
       }
       --room;
@@ -431,6 +432,11 @@ class Pass {
     // Events of our own live jobs bring the next pass; without any, others hold the room.
     if (count(State::pending) + count(State::started) == 0) ask_again(now_);
     if (run_.definition_of(i).node.step->limits.waiting && !at(i).ready_since) change(i).ready_since = now_;
+  }
+  /// Of an attempt whose reason was not found in this pass: the first, or a retry after its back-off.
+  static std::string why_now(const TaskRecord& record) {
+    if (record.attempt == 1) return "planned";
+    return record.errors.empty() ? "retry" : "retry: " + record.errors.front().code;
   }
   void start(Index i) {
     auto& record = change(i);
@@ -451,7 +457,7 @@ class Pass {
     out_.attempts.push_back({.task = i,
                              .attempt = record.attempt,
                              .job = *record.job,
-                             .why = why == why_.end() ? (record.attempt == 1 ? "planned" : "retry") : why->second,
+                             .why = why == why_.end() ? why_now(record) : why->second,
                              .submitted = now_});
     out_.submit.push_back(job_of(run_, i, record.attempt, changes_));
     ask_again(now_);
@@ -546,8 +552,8 @@ class Pass {
   void wake_for_deadlines() {
     for (const auto& [when, i] : run_.deadlines()) {
       if (changed(i)) continue;
-      wake_by(std::max(when, now_ + (when <= now_ ? policy_.ask_again_min : Duration::zero())));
-      break;
+      wake_by(when <= now_ ? now_ + policy_.ask_again_min : when);
+      if (when > now_) break;  // one that is past must not hide the next
     }
     for (const auto& record : out_.tasks)
       if (const auto when = deadline_of(run_.definition_of(record.task), record))

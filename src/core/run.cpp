@@ -39,6 +39,8 @@ void Run::apply(const Ticket& ticket) {
     owed_.clear();
     jobs_.clear();
     counts_ = {};
+    has_waiting_limits_ = std::ranges::any_of(
+        definition_->tasks, [](const TaskDefinition& task) { return task.node.step->limits.waiting.has_value(); });
     for (Index i = 0; i < count; ++i) {
       waits_for_[i] = static_cast<std::uint32_t>(dag_->predecessors[i].size());
       tasks_[i].task = i;

@@ -92,7 +92,7 @@ struct AttemptRecord {
   Index task = 0;
   std::int32_t attempt = 0;
   JobId job;
-  std::string why;  ///< `planned`, `retry: exit 1`, `lost: …`
+  std::string why;  ///< `planned`, `retry: exit`, `lost: …`; empty in the record of its end: as it was written at its beginning
   Outcome outcome = Outcome::open;
   Owed owed = Owed::nothing;
   std::optional<Instant> submitted, started, ended;
@@ -159,6 +159,8 @@ class Run {
     return deadlines_;
   }  ///< back-offs and waiting limits
   [[nodiscard]] const std::map<JobId, OwedRecord>& owed() const { return owed_; }
+  /// Whether any of its steps limits the wait from ready to begun.
+  [[nodiscard]] bool has_waiting_limits() const { return has_waiting_limits_; }
   [[nodiscard]] std::uint32_t count(State state) const { return counts_[static_cast<std::size_t>(state)]; }
   /// The task whose newest attempt has this job, while it is live.
   [[nodiscard]] std::optional<Index> live_task(const JobId& job) const;
@@ -174,6 +176,7 @@ class Run {
   std::vector<std::uint32_t> waits_for_;  ///< predecessors that have not succeeded
   std::set<Index> ready_, to_start_, live_, unseen_;
   std::set<std::pair<Instant, Index>> deadlines_;
+  bool has_waiting_limits_ = false;
   std::map<JobId, OwedRecord> owed_;
   std::unordered_map<JobId, Index> jobs_;  ///< live ones; looked up, never walked
   std::array<std::uint32_t, state_count> counts_{};

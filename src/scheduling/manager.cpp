@@ -10,10 +10,8 @@ Manager::Manager(Runtime& runtime, Store& store, Queue& queue, Lock& lock, Manag
     : runtime_(runtime), store_(store), queue_(queue), lock_(lock), options_(std::move(options)), stopped_(runtime.event()) {}
 
 awaitable<void> Manager::serve() {
-  auto due_at = runtime_.steady();
   while (!stopping_) {
-    const bool for_due = runtime_.steady() >= due_at;
-    if (for_due) due_at = runtime_.steady() + options_.interval;
+    const bool for_due = runtime_.steady() >= due_at_;
     co_await look(for_due);
     const auto stopped = co_await stopped_->wait_for(options_.look_for_gone);
     static_cast<void>(stopped);
@@ -29,9 +27,11 @@ awaitable<void> Manager::look(bool for_due) {
   auto lease = co_await lock_.acquire(manager_lock(), options_.lock_life);
   // Held: another replica looks. Away: we look all the same, the statements are idempotent.
   if (!lease && lease.error().code == "lock.held") co_return;
+  if (!unpublished_.empty()) co_await publish(std::exchange(unpublished_, {}));
   auto orphans = co_await store_.orphans(options_.batch_max);
   co_await publish(std::move(orphans));
   if (for_due) {
+    due_at_ = runtime_.steady() + options_.interval;
     auto due = co_await store_.due(options_.due, options_.batch_max);
     co_await publish(std::move(due));
   }
@@ -44,8 +44,10 @@ awaitable<void> Manager::publish(Result<std::vector<core::RunKey>> found) {
     co_return;
   }
   if (found->empty()) co_return;
-  const auto published = co_await queue_.publish(std::move(*found));
-  if (!published) options_.trouble(published.error());
+  const auto published = co_await queue_.publish(*found);
+  if (published) co_return;
+  options_.trouble(published.error());
+  unpublished_.insert(unpublished_.end(), found->begin(), found->end());
 }
 
 }  // namespace baton

@@ -36,7 +36,9 @@ class Manager {
   Queue& queue_;
   Lock& lock_;
   ManagerOptions options_;
+  std::vector<core::RunKey> unpublished_;  ///< marked, and the queue did not take them
   std::unique_ptr<Event> stopped_;
+  core::Duration due_at_{};  ///< steady; moved on by a look that was made
   bool stopping_ = false;
 };
 

@@ -55,6 +55,10 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
     auto result = refused(ticket.error());
     co_return result;
   }
+  if (known.run.known() && !ticket->definition && known.run.definition().id != ticket->run) {
+    known = KnownRun{.excused = 1};  // another run under an old name: begun anew, from zero
+    co_return PassResult{.end = PassEnd::fenced};
+  }
   // A pass of another replica came between: what the backend told it, it told nobody else.
   if (ticket->fence.value() != known.fence.value() + 2) known.stream_lost = true;
   known.run.apply(*ticket);

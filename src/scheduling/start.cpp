@@ -308,10 +308,12 @@ awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& file
       started.run = unfinished.key;
       started.resumed = true;
       wakeups.wake(unfinished.key, {});
+      co_await wakeups.publish({unfinished.key});  // its mark may be pending, and the message have died with the process before
       co_return started;
     }
     if (final) {
       wakeups.wake(unfinished.key, {});  // it only owes something: that is done beside the new run
+      co_await wakeups.publish({unfinished.key});
     } else {
       const auto stopped = co_await stop_and_wait(runtime, store, wakeups, unfinished.key);
       if (!stopped) co_return fail(stopped.error());

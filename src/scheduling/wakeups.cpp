@@ -47,9 +47,28 @@ awaitable<void> Wakeups::work(core::RunKey run) {
   under_way_.erase(run);
 }
 
-awaitable<void> Wakeups::publish(std::vector<core::RunKey> runs) {
-  const auto published = co_await queue_.publish(std::move(runs));
-  static_cast<void>(published);  // lost: the mark is pending, and the manager publishes what is pending for too long
+awaitable<bool> Wakeups::publish(std::vector<core::RunKey> runs) {
+  const auto published = co_await queue_.publish(runs);
+  if (published) co_return true;
+  // Their marks are pending, so no later wake-up would publish them: without this they would wait for the manager's sweep.
+  unpublished_.insert(runs.begin(), runs.end());
+  if (!stopping_ && !std::exchange(publishing_again_, true)) gate_->spawn(publish_again());
+  co_return false;
+}
+
+awaitable<void> Wakeups::publish_again() {
+  auto pause = core::Duration(200ms);
+  while (!stopping_ && !unpublished_.empty()) {
+    const auto wait = jittered(runtime_, pause);
+    co_await runtime_.sleep(wait);
+    pause = std::min<core::Duration>(pause * 2, 5s);
+    const std::vector<core::RunKey> runs(unpublished_.begin(), unpublished_.end());
+    const auto published = co_await queue_.publish(runs);
+    if (!published) continue;
+    for (const auto& run : runs) unpublished_.erase(run);
+    pause = 200ms;
+  }
+  publishing_again_ = false;
 }
 
 void Wakeups::wake_after(const core::RunKey& run, core::Duration delay) {

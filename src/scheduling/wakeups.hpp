@@ -22,8 +22,8 @@ class Wakeups {
   void wake(const core::RunKey& run, std::vector<JobId> jobs);
   /// Wakes the run after `delay`; an earlier timer of the run is kept (R16: the replica that wrote wake_at arms it).
   void wake_after(const core::RunKey& run, core::Duration delay);
-  /// Publishes what was found pending; a message that is lost is the manager's to find.
-  awaitable<void> publish(std::vector<core::RunKey> runs);
+  /// Publishes what was found pending. False: the queue did not take it; it is tried again until it does.
+  awaitable<bool> publish(std::vector<core::RunKey> runs);
   /// Serves the timers until stop().
   awaitable<void> serve();
   void stop();
@@ -34,6 +34,7 @@ class Wakeups {
     std::set<JobId> jobs;
   };
   awaitable<void> work(core::RunKey run);
+  awaitable<void> publish_again();
 
   Runtime& runtime_;
   Store& store_;
@@ -41,6 +42,8 @@ class Wakeups {
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<Event> changed_;
   std::map<core::RunKey, Waiting> under_way_;
+  std::set<core::RunKey> unpublished_;  ///< the queue did not take them; at most as many as there are open runs
+  bool publishing_again_ = false;
   std::map<core::RunKey, core::Duration> timers_;  ///< when, by Runtime::steady()
   std::set<std::pair<core::Duration, core::RunKey>> order_;
   bool stopping_ = false;

@@ -54,17 +54,24 @@ awaitable<void> Worker::consume() {
 awaitable<void> Worker::visit(Delivery delivery) {
   const auto& run = delivery.run;
   // Held by another visit of ours: the message stays unacknowledged, so that it is not lost with us.
-  while (visiting_.contains(run)) co_await visited_->wait();
+  if (visiting_.contains(run)) {
+    if (!waiting_.insert(run).second) {  // another of ours waits: its pass begins after this mark
+      co_await queue_.ack(delivery);
+      co_return;
+    }
+    while (visiting_.contains(run)) co_await visited_->wait();
+    waiting_.erase(run);
+  }
   visiting_.insert(run);
   auto lease = co_await take_lock(run);
   if (core::mutant(core::Mutant::early_ack)) co_await queue_.ack(delivery);
   auto result = co_await passes(run, lease);
-  if (result.woken) co_await wakeups_.publish({run});
+  const bool published = !result.woken || co_await wakeups_.publish({run});
   if (lease) co_await lock_.release(*lease);
   if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) known_.erase(run);
   visiting_.erase(run);
   visited_->notify();
-  co_await settle(delivery, std::move(result));
+  co_await settle(delivery, result, published);
 }
 
 /// None: the lock service is away, and the fence alone protects.
@@ -84,6 +91,8 @@ awaitable<std::optional<Lease>> Worker::take_lock(core::RunKey run) {
 awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lease) {
   Pass pass(runtime_, store_, lock_, backend_, options_.pass);
   auto& known = known_[run];
+  known.used = runtime_.steady();
+  forget_the_oldest();
   PassResult result;
   for (std::int32_t i = 0; i < options_.again_max; ++i) {
     result = co_await pass.make(run, known, lease);
@@ -97,8 +106,17 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   co_return result;
 }
 
-awaitable<void> Worker::settle(Delivery delivery, PassResult result) {
-  const bool again = result.end == PassEnd::unavailable || (result.end == PassEnd::fenced && result.pending);
+/// A run that ended elsewhere is heard of no more here. What is forgotten is read again from zero.
+void Worker::forget_the_oldest() {
+  if (known_.size() <= options_.known_max) return;
+  auto oldest = known_.end();
+  for (auto at = known_.begin(); at != known_.end(); ++at)
+    if (!visiting_.contains(at->first) && (oldest == known_.end() || at->second.used < oldest->second.used)) oldest = at;
+  if (oldest != known_.end()) known_.erase(oldest);
+}
+
+awaitable<void> Worker::settle(Delivery delivery, PassResult result, bool published) {
+  const bool again = !published || result.end == PassEnd::unavailable || (result.end == PassEnd::fenced && result.pending);
   if (!again) {
     co_await queue_.ack(delivery);
     co_return;

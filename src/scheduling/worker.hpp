@@ -20,6 +20,7 @@ struct WorkerOptions {
   PassOptions pass;
   std::uint32_t concurrency = 50;  ///< COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY
   std::int32_t again_max = 3;      ///< passes under one lock while the run is woken meanwhile
+  std::size_t known_max = 1000;    ///< runs remembered between their passes
   core::Duration progress_interval = std::chrono::seconds(1);
   /// Told after each commit of this replica: something of the run has changed.
   std::function<void(const core::RunKey&)> changed = [](const core::RunKey&) {};
@@ -45,7 +46,8 @@ class Worker {
   awaitable<void> visit(Delivery delivery);
   awaitable<std::optional<Lease>> take_lock(core::RunKey run);
   awaitable<PassResult> passes(core::RunKey run, std::optional<Lease>& lease);
-  awaitable<void> settle(Delivery delivery, PassResult result);
+  void forget_the_oldest();
+  awaitable<void> settle(Delivery delivery, PassResult result, bool published);
   awaitable<void> follow_pushes();
   awaitable<void> write_progress();
 
@@ -60,6 +62,7 @@ class Worker {
   std::unique_ptr<Event> stopped_;
   std::unique_ptr<Event> visited_;  ///< a visit of this replica has ended
   std::map<core::RunKey, KnownRun> known_;
+  std::set<core::RunKey> waiting_;   ///< a delivery of ours waits for the visit under way
   std::set<core::RunKey> visiting_;  ///< one visit to a run at a time, also while the lock service is away
   bool stopping_ = false;
 };

@@ -37,7 +37,8 @@ class Rows {
       if (attempt.outcome != core::Outcome::open && attempt.owed != core::Owed::nothing)
         owed_[attempt.job] = {{attempt.task, attempt.attempt, attempt.job, attempt.owed, *attempt.ended}, fence_};
     for (const auto& job : decision.settle) {
-      owed_.at(job).first.owed = core::Owed::nothing;
+      auto& owed = owed_.at(job).first.owed;
+      owed = owed == core::Owed::kill ? core::Owed::release : core::Owed::nothing;  // a death that was seen leaves the release
       owed_.at(job).second = fence_;
     }
     record_.result = decision.result;

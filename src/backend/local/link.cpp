@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstring>
+#include <fstream>
+#include <optional>
 
 #include "backend/local/keeper.hpp"
 
@@ -27,8 +30,10 @@ namespace {
 
 using Socket = asio::local::stream_protocol::socket;
 constexpr auto as_pair = asio::as_tuple(asio::use_awaitable);
-constexpr core::Duration retry_min = std::chrono::milliseconds(2);
-constexpr core::Duration retry_max = std::chrono::seconds(2);
+constexpr core::Duration retry_min = std::chrono::milliseconds(50);
+constexpr core::Duration retry_max = std::chrono::seconds(5);
+constexpr off_t complaints_bytes_max = 1 << 20;  // of keeper.err: more is cut when a keeper is started
+constexpr std::size_t last_line_bytes_max = 4096;
 constexpr int keeper_socket = 3;
 
 void rethrow(std::exception_ptr thrown) {
@@ -51,7 +56,11 @@ struct Link::Parts {
   std::unique_ptr<Event> changed;  ///< up or down
   std::string outbox;
   std::vector<pid_t> keepers;  ///< started by us, not yet reaped
-  bool started = false, up = false, closed = false, flushing = false;
+  core::Duration pause = retry_min;      ///< before the next try; grows until a keeper has answered
+  std::optional<off_t> complaints_from;  ///< size of keeper.err before the first keeper that did not answer
+  std::string why_not;                   ///< why the last keeper could not be made; empty: it was
+  int waiting = 0;                       ///< callers of `wait_up`
+  bool started = false, connected = false, up = false, closed = false, flushing = false;
 };
 
 Link::Link(asio::any_io_executor executor, Runtime& runtime, LinkOptions options, Handlers handlers)
@@ -70,48 +79,68 @@ awaitable<bool> Link::wait_up(core::Duration limit) {
   const auto self = shared_from_this();
   start();
   const auto until = parts_->runtime.steady() + limit;
+  ++parts_->waiting;
   while (!parts_->up && !parts_->closed) {
     const auto left = until - parts_->runtime.steady();
     if (left <= core::Duration::zero()) break;
     co_await parts_->changed->wait_for(left);
   }
+  --parts_->waiting;
   co_return parts_->up;
 }
 
 void Link::close() {
   parts_->closed = true;
-  parts_->up = false;
+  parts_->connected = parts_->up = false;
   boost::system::error_code ignored;
   parts_->socket.close(ignored);
   parts_->changed->notify();
   reap();
 }
 
+/// A keeper that was made, or that let us connect, may still end before it says a word: only its first answer counts as up.
 awaitable<void> Link::keep(std::shared_ptr<Link> self) {
   auto& parts = *self->parts_;
-  auto pause = retry_min;
   while (!parts.closed) {
-    const bool connected = co_await self->connect();
-    if (!connected) {
-      co_await parts.runtime.sleep(pause);
-      pause = std::min(pause * 2, retry_max);
-      continue;
+    parts.connected = co_await self->connect();
+    if (parts.connected) {
+      parts.outbox = parts.handlers.up();
+      self->flush();
+      co_await self->read();
+      if (parts.closed) break;
+      parts.connected = parts.up = false;
+      boost::system::error_code ignored;
+      parts.socket.close(ignored);
+      self->reap();
     }
-    parts.up = true;
-    parts.outbox = parts.handlers.up();
-    self->flush();
-    parts.changed->notify();
-    co_await self->read();
-    if (parts.closed) break;
-    parts.up = false;
-    boost::system::error_code ignored;
-    parts.socket.close(ignored);
-    self->reap();
     const bool again = parts.handlers.down();
-    if (!again) break;
-    pause = retry_min;
+    const auto pause = std::exchange(parts.pause, std::min(parts.pause * 2, retry_max));
+    co_await parts.runtime.sleep(pause);
+    if (!again && parts.waiting == 0) break;
   }
   parts.started = false;
+}
+
+void Link::answered() {
+  auto& parts = *parts_;
+  if (parts.up) return;
+  parts.up = true;
+  parts.pause = retry_min;
+  parts.complaints_from.reset();
+  parts.changed->notify();
+}
+
+std::string Link::why_down() const {
+  if (!parts_->why_not.empty()) return parts_->why_not;
+  if (!parts_->complaints_from) return {};
+  std::ifstream file(parts_->options.state + "/keeper.err", std::ios::binary | std::ios::ate);
+  const off_t size = file ? static_cast<off_t>(file.tellg()) : 0;
+  if (size <= *parts_->complaints_from) return {};
+  std::string text(std::min(static_cast<std::size_t>(size - *parts_->complaints_from), last_line_bytes_max), '\0');
+  file.seekg(size - static_cast<off_t>(text.size()));
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  while (text.ends_with('\n')) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
 }
 
 awaitable<bool> Link::connect() {
@@ -155,6 +184,12 @@ bool Link::start_keeper() {
   ::posix_spawn_file_actions_init(&files);
   ::posix_spawnattr_init(&how);
   const auto log = parts_->options.state + "/keeper.err";
+  struct stat seen{};
+  if (::stat(log.c_str(), &seen) == 0 && seen.st_size > complaints_bytes_max && ::truncate(log.c_str(), 0) == 0) {
+    seen.st_size = 0;
+    parts_->complaints_from.reset();
+  }
+  if (!parts_->complaints_from) parts_->complaints_from = seen.st_size;
   // First out of the way of 0 to 3: a descriptor that is put upon itself keeps its close-on-exec.
   const int high = ::fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
   ::posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
@@ -170,6 +205,7 @@ bool Link::start_keeper() {
   ::posix_spawnattr_destroy(&how);
   ::close(ends[1]);
   ::close(high);
+  parts_->why_not = error == 0 ? "" : "'" + words.front() + "' cannot be started: " + std::strerror(error);
   if (error != 0) {
     ::close(ends[0]);
     return false;
@@ -190,6 +226,7 @@ awaitable<void> Link::read() {
     while (const auto frame = frames.next()) {
       auto response = decode_response(*frame);
       if (!response) co_return;
+      answered();
       parts_->handlers.heard(std::move(*response));
       if (parts_->closed) co_return;
     }
@@ -212,7 +249,7 @@ void Link::flush() {
 /// Begins in the next turn of the loop, so that what is said in this one goes out together.
 awaitable<void> Link::write_all(std::shared_ptr<Link> self) {
   auto& parts = *self->parts_;
-  while (parts.up && !parts.outbox.empty()) {
+  while (parts.connected && !parts.outbox.empty()) {
     const auto batch = std::exchange(parts.outbox, {});
     std::size_t at = 0;
     while (at < batch.size()) {

@@ -21,9 +21,9 @@ struct LinkOptions {
 class Link : public std::enable_shared_from_this<Link> {
  public:
   struct Handlers {
-    std::function<std::string()> up;  ///< connected: what is said first (frames)
+    std::function<std::string()> up;  ///< connected: what is said first (frames); it ends with something that is answered
     std::function<void(Response)> heard;
-    std::function<bool()> down;  ///< lost: whether to connect again by itself
+    std::function<bool()> down;  ///< lost, or not got: whether to connect again by itself
   };
   Link(boost::asio::any_io_executor executor, Runtime& runtime, LinkOptions options, Handlers handlers);
   ~Link();
@@ -32,7 +32,10 @@ class Link : public std::enable_shared_from_this<Link> {
 
   /// Connects if it has not begun to.
   void start();
+  /// Whether a keeper is connected and has answered.
   [[nodiscard]] bool is_up() const;
+  /// While it is down, what the last keeper that we started said of it; empty: nothing.
+  [[nodiscard]] std::string why_down() const;
   /// False: not within `limit`.
   awaitable<bool> wait_up(core::Duration limit);
   /// Sends with all else that is said in this turn of the loop. Dropped while the line is down.
@@ -47,6 +50,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool connect_to_living();
   bool start_keeper();
   awaitable<void> read();
+  void answered();
   static awaitable<void> write_all(std::shared_ptr<Link> self);
   void flush();
   void reap();

@@ -31,9 +31,9 @@ constexpr core::Duration gather_pause = std::chrono::milliseconds(5);
 constexpr std::uint32_t backlog_per_slot = 8;
 constexpr core::Duration progress_pause = std::chrono::milliseconds(500);
 
-Error unavailable() {
+Error unavailable(const std::string& why) {
   return {.code = "backend.unavailable",
-          .what = "the keeper of local jobs does not answer",
+          .what = "the keeper of local jobs does not answer" + (why.empty() ? why : ": " + why),
           .way_out = "look at keeper.err in the state directory"};
 }
 
@@ -173,7 +173,7 @@ std::string LocalBackend::Followed::greet() {
     query.jobs.push_back(id);
   }
   if (!begin.jobs.empty()) words += encode(Request(std::move(begin)));
-  if (!query.jobs.empty()) words += encode(Request(std::move(query)));
+  words += encode(Request(std::move(query)));  // of no job too: its answer is the keeper's first word
   return words;
 }
 
@@ -220,7 +220,7 @@ awaitable<std::optional<std::vector<Report>>> LocalBackend::Followed::ask(std::v
 awaitable<Result<void>> LocalBackend::Followed::submit(std::vector<core::Job> jobs) {
   const auto self = shared_from_this();
   const bool up = co_await link_->wait_up(answer_patience);
-  if (!up) co_return fail(unavailable());
+  if (!up) co_return fail(unavailable(link_->why_down()));
   const auto folder = options_.state + "/runs";
   Begin begin;
   for (const auto& job : jobs) {
@@ -283,7 +283,7 @@ awaitable<Result<void>> LocalBackend::Followed::say(core::RunKey run, Request re
                                                     bool gives_up_sending) {
   const auto self = shared_from_this();
   const bool up = co_await link_->wait_up(answer_patience);
-  if (!up) co_return fail(unavailable());
+  if (!up) co_return fail(unavailable(link_->why_down()));
   for (const auto& id : jobs) {
     auto& job = jobs_[id.value()];
     job.run = run;

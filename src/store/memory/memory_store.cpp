@@ -54,7 +54,10 @@ struct StoredRun {
 
   void put(const core::AttemptRecord& attempt, Fence fence) {
     const AttemptKey key(attempt.task, attempt.attempt);
-    attempts[key] = attempt;
+    auto& written = attempts[key];
+    auto why = attempt.why.empty() ? std::move(written.why) : attempt.why;
+    written = attempt;
+    written.why = std::move(why);
     jobs[attempt.job] = key;
     changed_attempts.wrote(key, fence);
     if (attempt.owed == core::Owed::nothing) {

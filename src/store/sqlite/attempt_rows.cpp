@@ -50,7 +50,8 @@ AttemptRows::AttemptRows(Database& database)
              "INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed, submitted, start, "
              "\"end\","
              " exit_code, log, errors) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-             " ON CONFLICT (run_id, task, attempt) DO UPDATE SET changed_in = ?4, job_id = ?5, why = ?6, outcome = ?7, owed = ?8,"
+             " ON CONFLICT (run_id, task, attempt) DO UPDATE SET changed_in = ?4, job_id = ?5,"
+             " why = CASE ?6 WHEN '' THEN why ELSE ?6 END, outcome = ?7, owed = ?8,"
              " submitted = ?9, start = ?10, \"end\" = ?11, exit_code = ?12, log = ?13, errors = ?14"),
       owing_(database,
              "SELECT task, attempt, job_id, owed, \"end\" FROM comp_task_attempts WHERE run_id = ? AND owed <> 'nothing'"

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "backend/local/journal.hpp"
@@ -300,6 +301,45 @@ TEST_F(LocalCrash, the_keeper_goes_when_nothing_runs_and_nobody_is_connected) {
 
   EXPECT_TRUE(eventually([&] { return world_.keeper() == 0; }));
   EXPECT_NE(::access((world_.state() + "/keeper.sock").c_str(), F_OK), 0);
+}
+
+TEST(LocalKeeper, one_that_cannot_start_is_tried_seldom_and_its_reason_told) {
+  LocalWorld world(1);
+  std::filesystem::create_directory(world.state() + "/jobs.log");
+  auto backend = world.connect();
+
+  const auto done = wait(world, backend->submit({world.shell("step", "true")}));
+
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code, "backend.unavailable");
+  EXPECT_NE(done.error().what.find("the journal cannot be opened: Is a directory"), std::string::npos) << done.error().what;
+  const auto complaints = text_of(world.state() + "/keeper.err");
+  const auto keepers = std::ranges::count(complaints, '\n');
+  EXPECT_GE(keepers, 2);
+  EXPECT_LT(keepers, 20);
+}
+
+TEST(LocalKeeper, one_that_can_start_again_is_found) {
+  LocalWorld world(1);
+  std::filesystem::create_directory(world.state() + "/jobs.log");
+  auto backend = world.connect();
+  const auto job = world.shell("step", "true");
+  ASSERT_FALSE(wait(world, backend->submit({job})).has_value());
+
+  std::filesystem::remove(world.state() + "/jobs.log");
+
+  EXPECT_TRUE(eventually([&] { return wait(world, backend->submit({job})).has_value(); }));
+  EXPECT_EQ(until(world, *backend, job, ended).seen, Seen::done);
+}
+
+TEST(LocalKeeper, its_complaints_are_cut_when_they_are_many) {
+  LocalWorld world(1);
+  std::ofstream(world.state() + "/keeper.err") << std::string((1 << 20) + 1, '\n');
+  auto backend = world.connect();
+
+  EXPECT_EQ(world.run_to_end(*backend, world.shell("step", "true")).seen, Seen::done);
+
+  EXPECT_EQ(text_of(world.state() + "/keeper.err"), "");
 }
 
 TEST(LocalLongPath, a_state_directory_of_any_length_has_a_keeper) {

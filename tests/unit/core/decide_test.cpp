@@ -238,7 +238,9 @@ TEST(Decide, a_cancelled_run_ends_after_its_patience_and_still_owes_the_death) {
   EXPECT_TRUE(scene.rows.owes());
   EXPECT_TRUE(last.wake_at.has_value());
   EXPECT_TRUE(scene.pass({seen(scene.task(0), Seen::running)}, noon + 11min).cancel.at(0).hard);
-  scene.pass({seen(scene.task(0), Seen::dead)}, noon + 12min);
+  const auto dead = scene.pass({seen(scene.task(0), Seen::dead)}, noon + 12min);
+  EXPECT_EQ(dead.release.size(), 1u);  // a death that was seen leaves the release owed
+  scene.pass({seen(scene.task(0), Seen::unknown)}, noon + 13min);
   EXPECT_FALSE(scene.rows.owes());
 }
 
@@ -395,6 +397,49 @@ TEST(Decide, news_of_strangers_change_nothing) {
   scene.pass();
   const auto decision = scene.pass({{.job = JobId("stranger"), .seen = Seen::dead}});
   EXPECT_TRUE(decision.tasks.empty());
+}
+
+TEST(Decide, a_jump_of_the_clock_does_not_end_the_patience_of_a_cancel) {
+  Scene scene(run_of({{}}));
+  scene.pass();
+  scene.rows.desire(Desire::cancel, noon);
+  scene.policy.waits_may_expire = false;
+  const auto decision = scene.pass({seen(scene.task(0), Seen::running)}, noon + 1h);
+  EXPECT_EQ(scene.state(0), State::pending);
+  EXPECT_FALSE(decision.cancel.at(0).hard);
+  EXPECT_TRUE(decision.wake_at.has_value());
+}
+
+TEST(Decide, a_wait_counts_also_behind_one_without_a_limit) {
+  auto definition = run_of({{}, {}, {}});
+  test::step_of(*definition, 2).limits.waiting = 30s;
+  Scene scene(definition);
+  scene.policy.room = 0;
+  scene.pass();
+  EXPECT_EQ(scene.task(2).ready_since, noon);
+  scene.pass({}, noon + 30s);
+  EXPECT_EQ(scene.state(2), State::failed);
+}
+
+TEST(Decide, a_deadline_that_is_past_does_not_hide_the_next) {
+  auto definition = run_of({{}, {}});
+  definition->keep_going = true;
+  for (const Index i : {0u, 1u})
+    test::step_of(*definition, i).retries = {.max = 1, .backoff = std::chrono::seconds(i == 0 ? 1 : 3)};
+  Scene scene(definition);
+  scene.pass();
+  scene.pass({erred(scene.task(0)), erred(scene.task(1))}, noon);
+  scene.policy.room = 0;  // t0's back-off ends, and there is no room
+  EXPECT_EQ(scene.pass({}, noon + 2s).wake_at, noon + 3s);
+}
+
+TEST(Decide, an_attempt_says_why_it_began) {
+  auto definition = run_of({{}});
+  test::step_of(*definition, 0).retries = {.max = 2, .backoff = 2s};
+  Scene scene(definition);
+  EXPECT_EQ(scene.pass().attempts.at(0).why, "planned");
+  scene.pass({erred(scene.task(0))}, noon);
+  EXPECT_EQ(scene.pass({}, noon + 2s).attempts.at(0).why, "retry: runtime.exit");
 }
 
 TEST(Decide, a_held_run_starts_nothing) {
