@@ -55,8 +55,11 @@ awaitable<void> Worker::visit(Delivery delivery) {
   const auto& run = delivery.run;
   // Held by another visit of ours: the message stays unacknowledged, so that it is not lost with us.
   if (visiting_.contains(run)) {
-    if (!waiting_.insert(run).second) {  // another of ours waits: its pass begins after this mark
-      co_await queue_.ack(delivery);
+    if (!waiting_.insert(run).second) {
+      // Another of ours waits, and no third one shall: a run must not hold all workers. Not acked: the broker may have taken back the
+      // message that the other one waits with.
+      const auto pause = jittered(runtime_, 200ms);
+      co_await queue_.requeue(delivery, pause);
       co_return;
     }
     while (visiting_.contains(run)) co_await visited_->wait();
