@@ -92,7 +92,8 @@ Fault Faults::draw(Call before, Call call, bool visiting, bool unanswered) {
   // Between calls that seldom follow one another faults strike more often, or they never would.
   auto number = static_cast<std::uint32_t>(world_.below(is_common(before, call) ? 10'000 : 1'250));
   for (const auto& [fault, rate] : mix_) {
-    if ((fault == Fault::crash_unanswered || fault == Fault::pause_unanswered) != unanswered) continue;
+    const bool is_unanswered = fault == Fault::crash_unanswered || fault == Fault::pause_unanswered;
+    if (is_unanswered != unanswered && fault != Fault::sent_again) continue;
     if (!can_strike(fault, call, visiting)) continue;
     // A world in which everything is cancelled shows little else.
     const auto often = fault == Fault::cancelled && is_common(before, call) ? rate / 6 : rate;

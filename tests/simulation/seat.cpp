@@ -60,6 +60,10 @@ awaitable<void> Seat::after(Call call) {
     world_.crash(who_);
     co_await world_.never();
   }
+  if (fault == Fault::sent_again) {
+    say("  fault after " + std::string(to_text(call)) + ": sent again");
+    breaks_.send_again(*fiber().visiting);
+  }
   if (fault == Fault::pause_unanswered) co_await stop_for_a_while();
   co_await a_moment();
 }

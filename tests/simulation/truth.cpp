@@ -40,6 +40,15 @@ std::vector<core::RunKey> Truth::runs() const {
   return keys;
 }
 
+std::vector<JobId> Truth::owing(const core::RunKey& run) const {
+  std::vector<JobId> jobs;
+  const auto attempts = world_.look(store_.attempts(run, std::nullopt));
+  if (!attempts) return jobs;
+  for (const auto& attempt : *attempts)
+    if (attempt.outcome != Outcome::open && attempt.owed != core::Owed::nothing) jobs.push_back(attempt.job);
+  return jobs;
+}
+
 // ---- what happens -------------------------------------------------------------------------------------------------------------
 
 void Truth::created(const Result<core::RunKey>& run) {

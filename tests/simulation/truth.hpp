@@ -61,6 +61,8 @@ class Truth {
   void violate(std::string what);
 
   [[nodiscard]] std::vector<core::RunKey> runs() const;
+  /// Jobs of ended attempts that owe something still.
+  [[nodiscard]] std::vector<JobId> owing(const core::RunKey& run) const;
   [[nodiscard]] std::size_t size_of(const core::RunKey& run) const { return runs_.at(run).tasks.size(); }
   [[nodiscard]] std::size_t commits() const { return commits_; }
 
