@@ -81,8 +81,9 @@ class Keeper {
     bool waits_to_write = false;
     std::vector<std::string> environment;
   };
-  /// A leader that has ended, of a group in which something is left.
+  /// A leader that has ended, of a job of which something may be left.
   struct Draining {
+    std::string job;
     std::int32_t code = 0, signal = 0;
     std::int64_t since_us = 0;
   };
@@ -213,8 +214,10 @@ class Keeper {
       const auto written = journal_.append(out.records);
       if (!written) complain(written.error());
       for (const auto& signal : out.signals) {
+        if (!machine_.is_leader(signal.pid) || draining_.contains(signal.pid)) continue;  // reaped in this turn
         ::kill(-signal.pid, signal.hard ? SIGKILL : SIGTERM);
         ::kill(-signal.pid, SIGCONT);  // a stopped one would not hear of it
+        signal_others(machine_.job_of(signal.pid), signal.pid, signal.hard ? SIGKILL : SIGTERM);
       }
       for (auto& spawn : out.spawns) begin(std::move(spawn), written.has_value());
       for (const auto& look : out.looks) this->look(look);
@@ -229,7 +232,7 @@ class Keeper {
   }
 
   void begin(Machine::Spawn spawn, bool claimed) {
-    if (!claimed) return machine_.claim_failed(std::move(spawn));
+    if (!claimed) return machine_.claim_failed(std::move(spawn), moment());
     static const std::vector<std::string> none;
     const auto connection = connections_.find(static_cast<int>(spawn.connection));
     const auto& environment = connection == connections_.end() ? none : connection->second.environment;
@@ -276,7 +279,7 @@ class Keeper {
   }
 
   /// Also of those that fell to us because their parent went. What the leader left in its group is killed before the reap: afterwards
-  /// its number may be a stranger's.
+  /// its number may be a stranger's. What left the group is killed afterwards, as our children, and the end is told when all are gone.
   void reap() {
     for (;;) {
       siginfo_t info{};
@@ -287,15 +290,16 @@ class Keeper {
       int status = 0;
       ::waitpid(pid, &status, 0);
       if (!leads) continue;
-      Draining ended{.since_us = clock_us(CLOCK_BOOTTIME)};
+      Draining ended{.job = machine_.job_of(pid), .since_us = clock_us(CLOCK_BOOTTIME)};
       ended.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
       ended.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
       draining_[pid] = ended;
     }
+    const auto is_leader = [this](pid_t pid) { return machine_.is_leader(pid); };
     for (auto at = draining_.begin(); at != draining_.end();) {
       const auto now = moment();
-      const bool gone = ::kill(-at->first, 0) != 0 || now.steady_us - at->second.since_us > drain_patience_us;
-      if (!gone) {
+      const bool left = !kill_left(at->second.job, at->first, is_leader) || ::kill(-at->first, 0) == 0;
+      if (left && now.steady_us - at->second.since_us <= drain_patience_us) {
         ++at;
         continue;
       }

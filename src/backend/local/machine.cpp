@@ -196,13 +196,14 @@ void Machine::spawn_failed(Serial serial, int error, Moment now) {
   ended(serial, job, now);
 }
 
-void Machine::claim_failed(Spawn spawn) {
+void Machine::claim_failed(Spawn spawn, Moment now) {
   auto& job = jobs_.at(spawn.serial);
   --spawning_;
   occupy(job.spec, -1);
   job.status = Status::queued;
   job.spec = std::move(spawn.job);
   job.place = queue_.insert(queue_.begin(), spawn.serial);
+  room_retry_ = now.steady_us + room_retry_us;
 }
 
 void Machine::exited(std::int32_t pid, std::int32_t code, std::int32_t signal, std::uint64_t oom_kills, Moment now) {

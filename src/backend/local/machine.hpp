@@ -83,9 +83,11 @@ class Machine {
   void spawned(Serial serial, std::int32_t pid, std::int64_t start_ticks, std::uint64_t inode, std::uint64_t oom_kills,
                Moment now);
   void spawn_failed(Serial serial, int error, Moment now);
-  /// The begin could not be written: it has not happened, and is tried again.
-  void claim_failed(Spawn spawn);
+  /// The begin could not be written: it has not happened, and is tried again in a second.
+  void claim_failed(Spawn spawn, Moment now);
   [[nodiscard]] bool is_leader(std::int32_t pid) const { return pids_.contains(pid); }
+  /// Of a leader.
+  [[nodiscard]] const std::string& job_of(std::int32_t pid) const { return jobs_.at(pids_.at(pid)).spec.id; }
   /// @param code  exit code, or 128 + signal   @param signal  0: it exited   @param oom_kills  the kernel's counter; asked for after
   ///              a KILL only
   void exited(std::int32_t pid, std::int32_t code, std::int32_t signal, std::uint64_t oom_kills, Moment now);

@@ -172,20 +172,50 @@ std::string job_of(pid_t pid) {
   return {};
 }
 
+/// All processes of the host with a higher number.
+std::vector<pid_t> processes_above(pid_t lowest) {
+  std::vector<pid_t> found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir("/proc"), ::closedir);
+  if (!listing) return found;
+  while (const auto* entry = ::readdir(listing.get()))
+    if (const auto pid = pid_of(entry->d_name); pid && *pid > lowest && *pid != ::getpid()) found.push_back(*pid);
+  return found;
+}
+
 /// Kills what is left of these; says how many there were.
 std::size_t kill_once(const std::set<std::string>& jobs) {
   std::size_t found = 0;
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir("/proc"), ::closedir);
-  if (!listing) return 0;
-  while (const auto* entry = ::readdir(listing.get())) {
-    const auto pid = pid_of(entry->d_name);
-    if (!pid || *pid == ::getpid()) continue;
-    const auto job = job_of(*pid);
+  for (const auto pid : processes_above(0)) {
+    const auto job = job_of(pid);
     if (job.empty() || !jobs.contains(job)) continue;
     ++found;
-    ::kill(*pid, SIGKILL);
+    ::kill(pid, SIGKILL);
   }
   return found;
+}
+
+/// Of one thread. Nothing: it is gone, or this kernel does not list them.
+std::optional<std::vector<pid_t>> children_of(const std::string& task) {
+  const auto text = read_small(task + "/children");
+  if (!text) return std::nullopt;
+  std::vector<pid_t> children;
+  for (std::size_t at = 0; at < text->size();) {
+    const auto end = std::min(text->find(' ', at), text->size());
+    if (const auto child = pid_of(text->substr(at, end - at).c_str())) children.push_back(*child);
+    at = end + 1;
+  }
+  return children;
+}
+
+/// A process and all below it.
+void add_tree(pid_t root, std::vector<pid_t>& all) {
+  all.push_back(root);
+  const std::string tasks = "/proc/" + std::to_string(root) + "/task";
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(tasks.c_str()), ::closedir);
+  while (const auto* entry = listing ? ::readdir(listing.get()) : nullptr) {
+    if (!pid_of(entry->d_name)) continue;
+    for (const auto child : children_of(tasks + "/" + entry->d_name).value_or(std::vector<pid_t>())) add_tree(child, all);
+  }
 }
 
 }  // namespace
@@ -248,6 +278,30 @@ bool bury(const std::set<std::string>& jobs, int patience_ms) {
     const timespec pause{.tv_sec = 0, .tv_nsec = 5'000'000};
     ::nanosleep(&pause, nullptr);
   }
+}
+
+void signal_others(const std::string& job, pid_t leader, int signal) {
+  for (const auto pid : processes_above(0))
+    if (job_of(pid) == job && ::getpgid(pid) != leader) ::kill(pid, signal);
+}
+
+bool kill_left(const std::string& job, pid_t leader, const std::function<bool(pid_t)>& is_leader) {
+  siginfo_t none{};
+  if (::waitid(P_ALL, 0, &none, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD) return true;
+  std::vector<pid_t> candidates;
+  if (const auto children = children_of("/proc/thread-self")) {
+    for (const auto child : *children)
+      if (!is_leader(child)) add_tree(child, candidates);
+  } else {
+    candidates = processes_above(leader);  // the numbers of what it made are higher
+  }
+  bool gone = true;
+  for (const auto pid : candidates) {
+    if (is_leader(pid) || job_of(pid) != job) continue;
+    gone = false;
+    ::kill(pid, SIGKILL);
+  }
+  return gone;
 }
 
 OomCounter::OomCounter(std::string file) : file_(std::move(file)) {

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <span>
 #include <string>
@@ -37,6 +38,12 @@ struct Made {
 [[nodiscard]] bool is_running(pid_t pid, std::int64_t start_ticks);
 /// Kills every process whose BATON_JOB is one of these, and waits until none is left. False: one did not go within `patience_ms`.
 bool bury(const std::set<std::string>& jobs, int patience_ms);
+/// Signals the processes of a job that are not in its leader's group.
+void signal_others(const std::string& job, pid_t leader, int signal);
+/// For a subreaper, after the job's leader was reaped: kills what is left of the job outside its group. True: nothing is. It costs one
+/// call while this process has no children, else one small read while all of them are leaders (of jobs that run). Where the kernel does
+/// not list children, the processes with a higher number than the leader are looked at.
+bool kill_left(const std::string& job, pid_t leader, const std::function<bool(pid_t)>& is_leader);
 
 /// How many processes the kernel has killed for want of memory: of our control group where it counts them, else of the host.
 class OomCounter {

@@ -24,6 +24,19 @@ class LocalProcess : public testing::Test {
   std::string log_of(const core::Observation& seen) { return text_of(seen.end->log); }
 };
 
+/// The jobs of which processes are left, by what these have in their environment.
+std::set<std::string> processes_of(const LocalWorld& world) {
+  std::set<std::string> jobs;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const auto text = text_of(entry.path() / "environ");
+    const auto at = text.find("BATON_JOB=");
+    if (at == std::string::npos || text.find("BATON_INPUTS=" + world.state()) == std::string::npos) continue;
+    jobs.insert(text.substr(at + 10, text.find('\0', at) - at - 10));
+  }
+  return jobs;
+}
+
 TEST_F(LocalProcess, a_job_sees_what_the_format_promises) {
   auto job = world_.bare("align", "echo $BATON_NODE $BATON_RUN $BATON_ATTEMPT $BATON_CPUS $GREETING; cat $BATON_INPUTS", 2);
   auto& step = step_of(job);
@@ -108,6 +121,49 @@ TEST_F(LocalProcess, what_a_job_leaves_in_its_group_ends_with_it) {
 
   ASSERT_EQ(seen.seen, Seen::done);
   EXPECT_FALSE(is_alive(std::atoi(log_of(seen).c_str())));
+}
+
+TEST_F(LocalProcess, what_left_the_group_of_a_job_ends_with_it) {
+  const auto seen = run(world_.bare("step", "setsid sh -c 'echo $$; sleep 600; true' & sleep 0.2"));
+
+  ASSERT_EQ(seen.seen, Seen::done);
+  EXPECT_GT(std::atoi(log_of(seen).c_str()), 0);
+  EXPECT_EQ(processes_of(world_), std::set<std::string>{});
+}
+
+TEST_F(LocalProcess, what_left_the_group_of_a_job_ends_with_it_while_others_run) {
+  const auto other = world_.bare("other", "echo begun; sleep 600");
+  ASSERT_TRUE(wait(world_, backend_->submit({other})).has_value());
+  until(world_, *backend_, other, Seen::running);
+
+  const auto seen = run(world_.bare("step", "setsid sh -c 'sleep 600; true' & sleep 0.2"));
+
+  ASSERT_EQ(seen.seen, Seen::done);
+  EXPECT_EQ(processes_of(world_), std::set<std::string>{other.id.value()});
+}
+
+TEST_F(LocalProcess, a_command_in_a_group_of_its_own_ends_with_a_time_out) {
+  auto job = world_.bare("step", "timeout 77 sleep 76");
+  step_of(job).limits = {.run = std::chrono::milliseconds(200), .silence = {}, .waiting = {}, .grace = std::chrono::seconds(5)};
+
+  const auto seen = run(job);
+
+  ASSERT_EQ(seen.seen, Seen::erred);
+  EXPECT_EQ(seen.end->error->code, "runtime.timeout");
+  EXPECT_EQ(processes_of(world_), std::set<std::string>{});
+}
+
+TEST_F(LocalProcess, a_command_in_a_group_of_its_own_hears_TERM) {
+  auto job =
+      world_.bare("step", "timeout 77 sh -c 'trap \"echo heard; exit 1\" TERM; while :; do sleep 0.01; done' & wait || wait");
+  step_of(job).command.words = {"trap 'wait; exit 1' TERM; " + step_of(job).command.words.front()};
+  step_of(job).limits = {.run = std::chrono::milliseconds(300), .silence = {}, .waiting = {}, .grace = std::chrono::seconds(5)};
+
+  const auto seen = run(job);
+
+  ASSERT_EQ(seen.seen, Seen::erred);
+  EXPECT_NE(log_of(seen).find("heard"), std::string::npos) << log_of(seen);
+  EXPECT_EQ(processes_of(world_), std::set<std::string>{});
 }
 
 TEST_F(LocalProcess, what_a_job_left_in_the_background_writes_nothing_after_its_end) {

@@ -375,7 +375,8 @@ TEST_F(KeeperMachine, without_room_in_the_journal_nothing_begins_and_all_else_go
 TEST_F(KeeperMachine, a_claim_that_could_not_be_written_is_made_again) {
   send("a");
   auto out = tick();
-  machine_.claim_failed(std::move(out.spawns.at(0)));
+  machine_.claim_failed(std::move(out.spawns.at(0)), now_);
+  EXPECT_EQ(machine_.next_deadline(), now_.steady_us + 1'000'000);  // nothing else would wake the keeper
 
   out = tick();
 
