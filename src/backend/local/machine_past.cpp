@@ -71,7 +71,8 @@ std::vector<Record> Machine::snapshot(const std::string& boot, Moment now) {
   for (const auto& [serial, job] : jobs_) {
     if (gone_.contains(hash_of(job.spec.id))) {
       forgotten.push_back(serial);  // its release stands behind its begin in the journal that was read
-    } else if (job.claimed_us < oldest && (job.status == Status::barred || job.status == Status::dead)) {
+    } else if (job.claimed_us < oldest && (job.status == Status::barred || job.status == Status::dead ||
+                                           (job.status == Status::ended && job.ended_us < oldest))) {
       forgotten.push_back(serial);
     }
   }

@@ -437,6 +437,18 @@ TEST_F(KeeperMachine, a_snapshot_forgets_what_is_too_old_to_be_sent_again) {
   EXPECT_EQ(machine_.snapshot("boot", now_).size(), 1u);
 }
 
+TEST_F(KeeperMachine, a_snapshot_forgets_an_end_that_nobody_released_in_90_days) {
+  send("a");
+  run(tick());
+  exit("a");
+  now_.wall_us += Machine::unreleased_kept_us;
+  EXPECT_EQ(machine_.snapshot("boot", now_).size(), 4u);  // boot, begin, pid, end
+
+  now_.wall_us += 1;
+
+  EXPECT_EQ(machine_.snapshot("boot", now_).size(), 1u);
+}
+
 TEST_F(KeeperMachine, serials_go_on_behind_those_of_the_past) {
   machine_.replay(BootRecord{"boot"});
   machine_.replay(BeginRecord{41, 1, "old", ""});
