@@ -22,11 +22,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-tl::unexpected<Error> trouble(const Publication& publication, const std::string& why) {
+tl::unexpected<Error> trouble(const Publication& publication, const std::string& why,
+                              std::string way_out = "make room for, and allow writing to, that folder, and run it again") {
   return fail({.code = "runtime.publish",
                .what = "the outputs cannot be put into '" + publication.target + "': " + why,
                .where = publication.work,
-               .way_out = "make room for, and allow writing to, that folder, and run it again"});
+               .way_out = std::move(way_out)});
 }
 
 std::uint64_t inode_of(const std::string& path) {
@@ -132,6 +133,16 @@ Result<void> publish_across(const Publication& publication) {
   return {};
 }
 
+/// Before anything is removed from the work directory: whether its new place can be had.
+Result<void> prepare_place(const Publication& publication) {
+  const auto parent = publication.target.substr(0, publication.target.rfind('/'));
+  if (make_folders(parent) && ::access(parent.c_str(), W_OK | X_OK) == 0) return {};
+  if (errno == ENOTDIR)
+    return trouble(publication, "there is a file where a folder has to be",
+                   "move away the file that is '" + parent + "' or one of the folders above it, and run it again");
+  return trouble(publication, std::strerror(errno));
+}
+
 }  // namespace
 
 bool is_published(const Publication& publication) {
@@ -146,6 +157,7 @@ Result<void> publish(const Publication& publication) {
     remove_tree(publication.work);  // what was in its place before
     return {};
   }
+  if (auto place = prepare_place(publication); !place) return place;
   if (!follow_links(publication)) return trouble(publication, "a link among them leads nowhere");
   const std::set<std::string> names(publication.names.begin(), publication.names.end());
   if (!keep_only(publication.work, "", names)) return trouble(publication, std::strerror(errno));

@@ -138,12 +138,15 @@ TEST_F(Publish, where_it_cannot_be_put_the_old_stays_and_the_error_says_so) {
   write(root_ + "/blocked", "a file where a folder has to be");
   auto what = publication();
   what.target = root_ + "/blocked/step";
+  write(work_ + "/scratch", "all that tells of the work");
 
   const auto done = publish(what);
 
   ASSERT_FALSE(done.has_value());
   EXPECT_EQ(done.error().code, "runtime.publish");
+  EXPECT_NE(done.error().way_out.find("move away the file"), std::string::npos) << done.error().way_out;
   EXPECT_EQ(text_of(work_ + "/f.txt"), "new");
+  EXPECT_EQ(text_of(work_ + "/scratch"), "all that tells of the work");
 }
 
 TEST_F(Publish, another_file_system_gets_a_copy_that_is_known_again) {
