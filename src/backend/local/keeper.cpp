@@ -30,6 +30,7 @@ constexpr std::size_t compact_bytes_min = 256 * 1024;  // below, a journal is no
 constexpr std::size_t compact_bytes_running = 16u << 20;
 constexpr int burial_patience_ms = 10'000;
 constexpr std::int64_t drain_look_us = 10'000;
+constexpr std::int64_t write_retry_us = 1'000'000;
 constexpr std::int64_t drain_patience_us = 5'000'000;
 constexpr std::int64_t oom_age_us = 200'000;         // how old a reading of the kernel's counter may be when a job begins
 constexpr std::size_t outbox_bytes_max = 64u << 20;  // of one connection that does not read: then it is closed, and asks anew
@@ -183,6 +184,7 @@ class Keeper {
   int wait_ms(Moment now) const {
     auto next = machine_.next_deadline();
     if (!draining_.empty()) next = std::min(next.value_or(now.steady_us + drain_look_us), now.steady_us + drain_look_us);
+    if (!held_back_.empty()) next = std::min(next.value_or(now.steady_us + write_retry_us), now.steady_us + write_retry_us);
     if (!next) return -1;
     return static_cast<int>(std::clamp<std::int64_t>((*next - now.steady_us + 999) / 1000, 0, 60'000));
   }
@@ -210,7 +212,7 @@ class Keeper {
   /// Writes, then acts, then tells: who was told of a begin or an end finds it in the journal. What can begin now begins before the ends
   /// are told.
   void act() {
-    for (auto out = machine_.take(); !out.empty(); out = machine_.take()) {
+    for (auto out = take(); !out.empty(); out = take()) {
       const auto written = journal_.append(out.records);
       if (!written) complain(written.error());
       for (const auto& signal : out.signals) {
@@ -221,6 +223,7 @@ class Keeper {
       }
       for (auto& spawn : out.spawns) begin(std::move(spawn), written.has_value());
       for (const auto& look : out.looks) this->look(look);
+      if (!written) return hold_back(std::move(out));
       if (!out.news.empty()) {
         const auto frame = encode(Response(News{std::move(out.news)}));
         for (auto& [fd, connection] : connections_) connection.outbox += frame;
@@ -229,6 +232,27 @@ class Keeper {
         if (const auto found = connections_.find(static_cast<int>(to)); found != connections_.end())
           found->second.outbox += encode(Response(std::move(answer)));
     }
+  }
+
+  /// What could not be written before comes first.
+  Machine::Out take() {
+    auto out = std::exchange(held_back_, {});
+    auto more = machine_.take();
+    out.records.insert(out.records.end(), more.records.begin(), more.records.end());
+    out.news.insert(out.news.end(), more.news.begin(), more.news.end());
+    out.answers.insert(out.answers.end(), more.answers.begin(), more.answers.end());
+    out.signals = std::move(more.signals);
+    out.spawns = std::move(more.spawns);
+    out.looks = std::move(more.looks);
+    return out;
+  }
+
+  /// Nothing is told that is not written. The begins are the machine's again.
+  void hold_back(Machine::Out out) {
+    std::erase_if(out.records, [](const Record& record) { return std::holds_alternative<BeginRecord>(record); });
+    held_back_.records = std::move(out.records);
+    held_back_.news = std::move(out.news);
+    held_back_.answers = std::move(out.answers);
   }
 
   void begin(Machine::Spawn spawn, bool claimed) {
@@ -375,6 +399,7 @@ class Keeper {
   std::int64_t oom_read_us_ = 0;
   Journal journal_;
   Machine machine_;
+  Machine::Out held_back_;  ///< records, news and answers of a write that failed
   std::string socket_path_;
   std::size_t compacted_bytes_ = 0;
   int lock_ = -1, signals_ = -1, epoll_ = -1, listener_ = -1;

@@ -1,5 +1,6 @@
 // What is left of local jobs when Baton, its keeper, or both are killed.
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -170,6 +171,33 @@ TEST_F(LocalCrash, a_bar_outlives_its_keeper) {
   backend_ = world_.connect();
   submit(job);
 
+  EXPECT_EQ(until(world_, *backend_, job, Seen::barred).seen, Seen::barred);
+  EXPECT_EQ(world_.beginnings(job), 0);
+}
+
+TEST_F(LocalCrash, a_bar_that_cannot_be_written_is_not_told_until_it_is) {
+  const auto first = world_.shell("first", "true");
+  submit(first);
+  until(world_, *backend_, first, ended);
+  const auto size = local::read_journal(text_of(world_.state() + "/jobs.log")).bytes;  // keeper.err is shorter
+  const rlimit nothing{.rlim_cur = size, .rlim_max = RLIM_INFINITY};
+  const rlimit all{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+  ASSERT_EQ(::prlimit(world_.keeper(), RLIMIT_FSIZE, &nothing, nullptr), 0);
+  const auto job = world_.shell("step", "true");
+  ASSERT_TRUE(wait(world_, backend_->bar(job.run, {job.id})).has_value());
+  ASSERT_TRUE(eventually([&] {
+    look(world_, *backend_, first);  // lets the loop turn
+    return text_of(world_.state() + "/keeper.err").find("the journal cannot be written") != std::string::npos;
+  }));
+  EXPECT_NE(look(world_, *backend_, job).seen, Seen::barred);
+
+  ASSERT_EQ(::prlimit(world_.keeper(), RLIMIT_FSIZE, &all, nullptr), 0);
+  until(world_, *backend_, job, Seen::barred);
+
+  backend_.reset();
+  world_.kill_keeper();
+  backend_ = world_.connect();
+  submit(job);
   EXPECT_EQ(until(world_, *backend_, job, Seen::barred).seen, Seen::barred);
   EXPECT_EQ(world_.beginnings(job), 0);
 }
