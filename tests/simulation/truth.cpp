@@ -151,7 +151,10 @@ void Truth::begins(const core::Job& job) {
   const auto known = jobs_.find(job.id);
   if (known == jobs_.end()) return violate(who + ": began without an attempt in the store");
   const auto& run = runs_.at(known->second.first);
-  if (run.attempts.at(job.id).outcome != Outcome::open) violate(who + ": began after the end of its attempt was written");
+  // Where the cancel patience ran out nothing is proven, and killing it stays owed (R11).
+  const auto& attempt = run.attempts.at(job.id);
+  if (attempt.outcome != Outcome::open && attempt.owed != core::Owed::kill)
+    violate(who + ": began after the end of its attempt was written");
   const auto& node = run.definition->tasks[known->second.second].node;
   for (const auto before : core::predecessors(node))
     if (run.tasks[before].state != State::success)
