@@ -97,15 +97,19 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   known.used = runtime_.steady();
   forget_the_oldest();
   PassResult result;
+  bool woken = false;
   for (std::int32_t i = 0; i < options_.again_max; ++i) {
     result = co_await pass.make(run, known, lease);
     if (core::mutant(core::Mutant::woken_ignored)) result.woken = false;
+    if (result.end == PassEnd::committed) woken = result.woken;
     if (result.end == PassEnd::committed) options_.changed(run);
     if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) options_.over(run);
     if (result.look_again) wakeups_.wake_after(run, *result.look_again);
     if (result.error && result.end != PassEnd::over) options_.trouble(run, *result.error);
     if (result.end != PassEnd::committed || !result.woken) break;
   }
+  // Woken, and the pass that was to see why did not commit: handing our message back is not enough, our channel may have gone with it.
+  if (result.end != PassEnd::over) result.woken = woken;
   co_return result;
 }
 
