@@ -238,8 +238,8 @@ TEST(Decide, a_cancelled_run_ends_after_its_patience_and_still_owes_the_death) {
   EXPECT_TRUE(scene.rows.owes());
   EXPECT_TRUE(last.wake_at.has_value());
   EXPECT_TRUE(scene.pass({seen(scene.task(0), Seen::running)}, noon + 11min).cancel.at(0).hard);
-  const auto dead = scene.pass({seen(scene.task(0), Seen::dead)}, noon + 12min);
-  EXPECT_EQ(dead.release.size(), 1u);  // a death that was seen leaves the release owed
+  scene.pass({seen(scene.task(0), Seen::dead)}, noon + 12min);
+  EXPECT_TRUE(scene.rows.owes());  // a death that was seen leaves the release owed
   scene.pass({seen(scene.task(0), Seen::unknown)}, noon + 13min);
   EXPECT_FALSE(scene.rows.owes());
 }
