@@ -10,6 +10,9 @@ import time
 import unittest
 from pathlib import Path
 
+# A runner under nohup ignores SIGHUP, and so would every process that it starts: the tests of that signal need it as a terminal gives it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BATON = os.environ.get("BATON", str(ROOT / "build/release/baton"))
 LONG = os.environ.get("BATON_LONG") == "1"
