@@ -2,7 +2,7 @@
 
 // The plain functions, which OpenSSL 3 deprecates: EVP's read openssl.cnf and set up all of libcrypto at their first use, and at each
 // use look up the algorithm, which costs more than to hash a short text.
-#define OPENSSL_SUPPRESS_DEPRECATED
+#define OPENSSL_SUPPRESS_DEPRECATED  // NOLINT(readability-identifier-naming): the library's own name
 #include <openssl/sha.h>
 
 #include <array>

@@ -55,7 +55,7 @@ struct Link::Parts {
   Socket socket;
   std::unique_ptr<Event> changed;  ///< up or down
   std::string outbox;
-  std::vector<pid_t> keepers;  ///< started by us, not yet reaped
+  std::vector<pid_t> keepers;            ///< started by us, not yet reaped
   core::Duration pause = retry_min;      ///< before the next try; grows until a keeper has answered
   std::optional<off_t> complaints_from;  ///< size of keeper.err before the first keeper that did not answer
   std::string why_not;                   ///< why the last keeper could not be made; empty: it was
