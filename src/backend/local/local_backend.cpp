@@ -86,8 +86,9 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
     std::set<std::uint64_t> forgotten;          ///< of these news, those that say `unknown`: dropped once they are told
   };
   struct Question {
+    core::RunKey run;
     std::unique_ptr<Event> answered;
-    std::vector<Report> reports;
+    std::set<std::string> unknown;  ///< jobs that neither we nor the keeper know
     bool done = false;
   };
 
@@ -95,7 +96,8 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   std::string greet();
   void heard(Response response);
   bool lost();
-  awaitable<std::optional<std::vector<Report>>> ask(std::vector<std::string> ids);
+  awaitable<std::optional<std::set<std::string>>> ask(core::RunKey run, std::vector<std::string> ids);
+  void adopt(Question& question, const std::vector<Report>& reports);
 
   // ---- news ---------------------------------------------------------------------------------------------------------------
   void take(const Report& report);
@@ -183,16 +185,28 @@ void LocalBackend::Followed::heard(Response response) {
     for (const auto& report : news->reports) take(report);
     return;
   }
-  auto& answer = std::get<Answer>(response);
+  const auto& answer = std::get<Answer>(response);
   if (answer.token == 0) {
     for (const auto& report : answer.reports) take(report);
     return;
   }
   const auto question = questions_.find(answer.token);
   if (question == questions_.end()) return;
-  question->second->reports = std::move(answer.reports);
+  adopt(*question->second, answer.reports);
   question->second->done = true;
   question->second->answered->notify();
+}
+
+/// At once, not when the one who asked goes on: the news that follow the answer in the line are of jobs that are known by then.
+void LocalBackend::Followed::adopt(Question& question, const std::vector<Report>& reports) {
+  for (const auto& report : reports) {
+    if (report.status == Status::unknown && !jobs_.contains(report.id)) {
+      question.unknown.insert(report.id);
+      continue;
+    }
+    jobs_[report.id].run = question.run;
+    take(report);
+  }
 }
 
 bool LocalBackend::Followed::lost() {
@@ -202,18 +216,18 @@ bool LocalBackend::Followed::lost() {
   return false;
 }
 
-/// Nothing: no answer.
-awaitable<std::optional<std::vector<Report>>> LocalBackend::Followed::ask(std::vector<std::string> ids) {
+/// The jobs that the keeper does not know either. Nothing: no answer.
+awaitable<std::optional<std::set<std::string>>> LocalBackend::Followed::ask(core::RunKey run, std::vector<std::string> ids) {
   const bool up = co_await link_->wait_up(answer_patience);
   if (!up) co_return std::nullopt;
   const auto token = next_token_++;
-  Question question{.answered = runtime_.event(), .reports = {}};
+  Question question{.run = std::move(run), .answered = runtime_.event(), .unknown = {}};
   questions_[token] = &question;
   link_->send(Query{.token = token, .jobs = std::move(ids)});
   co_await question.answered->wait_for(answer_patience);
   questions_.erase(token);
   if (!question.done) co_return std::nullopt;
-  co_return std::move(question.reports);
+  co_return std::move(question.unknown);
 }
 
 // ---- what the scheduler says ------------------------------------------------------------------------------------------------------
@@ -244,17 +258,9 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
     if (const auto job = jobs_.find(id.value()); job == jobs_.end() || job->second.ticket == nullptr)
       strange.push_back(id.value());
   if (!strange.empty()) {
-    const auto reports = co_await ask(strange);
-    for (const auto& id : strange) seen[id] = {.job = JobId(id), .seen = Seen::silent};
-    if (reports)
-      for (const auto& report : *reports) {
-        seen[report.id].seen = Seen::unknown;
-        if (report.status == Status::unknown && !jobs_.contains(report.id)) continue;
-        auto& job = jobs_[report.id];
-        job.run = run;
-        if (auto ticket = decode_ticket(report.ticket)) job.ticket = std::make_shared<const Ticket>(std::move(*ticket));
-        take(report);
-      }
+    const auto unknown = co_await ask(run, strange);
+    for (const auto& id : strange)
+      seen[id] = {.job = JobId(id), .seen = unknown && unknown->contains(id) ? Seen::unknown : Seen::silent};
   }
   const auto there = runs_.find(run);
   Observed observed{.cursor = {std::max(after.value, there == runs_.end() ? 0 : there->second.last)}};

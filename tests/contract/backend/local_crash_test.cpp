@@ -1,14 +1,20 @@
 // What is left of local jobs when Baton, its keeper, or both are killed.
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
+#include <thread>
 
 #include "backend/local/journal.hpp"
+#include "backend/local/messages.hpp"
 #include "backend/local/processes.hpp"
+#include "backend/local/ticket.hpp"
 #include "local_world.hpp"
 
 namespace baton::test {
@@ -54,6 +60,44 @@ TEST_F(LocalCrash, a_running_job_is_followed_to_its_end_by_the_next_baton) {
 
   EXPECT_EQ(until(world_, *backend_, job, ended).seen, Seen::done);
   EXPECT_EQ(world_.beginnings(job), 1);
+}
+
+/// A keeper of one connection: it answers the first question about a job with "running", and tells its end in the same breath.
+void answer_and_tell_the_end(const std::string& state, const core::Job& job) {
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  (state + "/keeper.sock").copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  const auto ticket = local::spec_of(job, local::ticket_of(job, state + "/runs"), state + "/no-inputs.json").ticket;
+  std::thread([listener, ticket] {
+    const int line = ::accept(listener, nullptr, nullptr);
+    ::close(listener);
+    local::Frames frames;
+    std::array<char, 65536> part{};
+    for (ssize_t size = 0; (size = ::recv(line, part.data(), part.size(), 0)) > 0;) {
+      frames.add({part.data(), static_cast<std::size_t>(size)});
+      while (const auto frame = frames.next()) {
+        const auto request = local::decode_request(*frame);
+        const auto* query = request ? std::get_if<local::Query>(&*request) : nullptr;
+        if (query == nullptr) continue;
+        local::Answer answer{.token = query->token, .reports = {}};
+        for (const auto& id : query->jobs) answer.reports.push_back({.id = id, .status = local::Status::running, .ticket = ticket});
+        auto words = local::encode(local::Response(answer));
+        for (const auto& id : query->jobs)
+          words += local::encode(local::Response(local::News{{{.id = id, .status = local::Status::ended, .code = 3}}}));
+        ASSERT_EQ(::send(line, words.data(), words.size(), MSG_NOSIGNAL), static_cast<ssize_t>(words.size()));
+      }
+    }
+    ::close(line);
+  }).detach();
+}
+
+TEST_F(LocalCrash, an_end_that_is_told_right_behind_the_answer_about_a_job_is_not_lost) {
+  const auto job = world_.bare("step", "exit 3");
+  answer_and_tell_the_end(world_.state(), job);
+
+  EXPECT_EQ(until(world_, *backend_, job, ended).seen, Seen::erred);
 }
 
 TEST_F(LocalCrash, a_job_that_ended_while_no_baton_was_there_is_collected_with_its_outputs) {
