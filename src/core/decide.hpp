@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/announcement.hpp"
 #include "core/job.hpp"
 #include "core/run.hpp"
 
@@ -33,8 +34,9 @@ struct Decision {
   std::vector<AttemptRecord> attempts;  ///< begun or ended now
   std::vector<JobId> settle;            ///< what they owe was seen done: see settled(); a woken pass settles nothing (R9)
   State result = State::published;
-  std::optional<Instant> started, ended;  ///< of the run; as they shall stand in the row
-  std::optional<Instant> wake_at;         ///< the earliest of all that the run waits for (R16)
+  std::optional<Instant> started, ended;    ///< of the run; as they shall stand in the row
+  std::optional<Instant> wake_at;           ///< the earliest of all that the run waits for (R16)
+  std::vector<Announcement> announcements;  ///< for the outbox, in order
   // what act does, after the commit
   std::vector<Job> submit;
   std::vector<JobId> bar;

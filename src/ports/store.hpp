@@ -9,6 +9,7 @@
 
 #include "core/decide.hpp"
 #include "core/run.hpp"
+#include "ports/events.hpp"
 #include "ports/runtime.hpp"
 
 namespace baton {
@@ -24,6 +25,10 @@ struct NewRun {
   std::vector<core::TaskDefinition> tasks;
   /// All node ids of the project, in document order: comp_tasks keeps these (others are dropped from the view).
   std::vector<NodeId> project_nodes;
+  /// The request that asked for it (`collection_run_id` of C§6.2), so that the same request, sent again, finds the run that it began.
+  /// Unique per project; empty: the run's uuid.
+  std::string collection;
+  std::string metadata;  ///< JSON object, kept as it is for messages (C§5.7); empty: none
 };
 
 struct BeginPass {
@@ -38,11 +43,15 @@ struct BeginPass {
 struct Committed {
   bool woken = false;
   bool open = true;
+  std::vector<Outgoing>
+      messages;  ///< the decision's announcements as they stand in the outbox; none where the store keeps no outbox
 };
 
 /// A wake-up's answer: whether a message has to be published (the mark was not pending before).
 struct Woken {
   bool publish = false;
+  ReplicaId
+      follower;  ///< of the newest pass that committed; empty: nobody. Another one than the caller: its jobs are no longer ours to follow
 };
 
 /// A run as people see it.
@@ -58,6 +67,8 @@ struct RunView {
   Fence fence;
   std::optional<core::Instant> scheduled, processed, wake_at;
   std::string last_failure;
+  ReplicaId follower;      ///< the replica of its newest committed pass; empty: none, or gone
+  std::string collection;  ///< see NewRun
 };
 /// A task of a run as people see it.
 struct TaskView {
@@ -86,12 +97,26 @@ struct ProgressWrite {
   double progress = 0;  ///< 0 to 1; only ever upwards, only while this job is live (R3)
 };
 
+/// A project as its user gave it.
+struct ProjectDocument {
+  ProjectId id;
+  UserId user;
+  std::string name;
+  std::string document;  ///< JSON: what `api` was given, and reads back
+};
+
 class Store {
  public:
   virtual ~Store() = default;
 
+  // ---- projects -------------------------------------------------------------------------------------------------------
+  /// Makes or replaces a project; its user is made where there is none. Errors: store.not_yours (it is another user's).
+  virtual awaitable<Result<void>> put_project(ProjectDocument project) = 0;
+  /// Errors: store.not_found.
+  virtual awaitable<Result<ProjectDocument>> project(ProjectId id) = 0;
+
   // ---- starting -------------------------------------------------------------------------------------------------------
-  /// Errors: store.run_exists (the project has an unfinished run: `where` = its key), store.bad_run.
+  /// Errors: store.run_exists (the project has an unfinished run, or one of this collection: `where` = its key), store.bad_run.
   virtual awaitable<Result<core::RunKey>> create_run(NewRun run) = 0;
   /// R4: always moves the mark of an open run, and says whether a message has to be published. `jobs`: whose push caused it; those whose
   /// attempt has ended owe their release again (R9), which opens the run again. A run that is not open and owes nothing: no change.
@@ -120,7 +145,29 @@ class Store {
   /// Marks the open runs whose follower (replica of the last pass) is gone; gives those to publish.
   virtual awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) = 0;
 
+  /// Whether the replica is not known to be gone. One that never joined is gone.
+  virtual awaitable<Result<bool>> lives(ReplicaId replica) = 0;
+
+  // ---- quarantine (R8) ------------------------------------------------------------------------------------------------
+  /// Held runs that are open, the longest held first.
+  virtual awaitable<Result<std::vector<RunView>>> held(std::size_t max) = 0;
+  /// Lets a held run go on: its failures are forgotten, its mark is moved, wake_at cleared. Publish always. One that is not held: no
+  /// change, nothing to publish. Errors: store.not_found.
+  virtual awaitable<Result<Woken>> release_held(core::RunKey run) = 0;
+
+  // ---- the relay ------------------------------------------------------------------------------------------------------
+  /// Messages in the outbox for longer than `age`, oldest first, also of ended runs.
+  virtual awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) = 0;
+  /// They were published: removes them; a run that owed nothing else is not open any more.
+  virtual awaitable<Result<void>> told(std::vector<std::int64_t> messages) = 0;
+
   // ---- reading --------------------------------------------------------------------------------------------------------
+  struct Watched {
+    core::RunKey run;
+    Fence known;  ///< fence of the row when it was last read
+  };
+  /// Those of the runs whose row may have changed since (their fence has grown, or they are gone).
+  virtual awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) = 0;
   /// Newest first, at most `max`. An unknown project has none.
   virtual awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) = 0;
   /// Errors: store.not_found.
