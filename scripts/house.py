@@ -102,6 +102,7 @@ OUTSIDE = [
     (re.compile(r"openssl/"), "OpenSSL::Crypto"),
     (re.compile(r"sqlite3\.h"), "SQLite::SQLite3"),
     (re.compile(r"yaml\.h"), "PkgConfig::YAML"),
+    (re.compile(r"hiredis/"), "PkgConfig::HIREDIS"),
 ]
 
 
