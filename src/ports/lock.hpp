@@ -16,7 +16,8 @@ struct Lease {
 class Lock {
  public:
   virtual ~Lock() = default;
-  /// Errors: lock.held · lock.unavailable (go on under the fence alone).
+  /// Errors: lock.held (`where` = the holder's token: who knows that the holder is gone releases with it, and takes over) ·
+  ///         lock.unavailable (go on under the fence alone).
   virtual awaitable<Result<Lease>> acquire(std::string name, core::Duration life) = 0;
   /// Errors: lock.lost (another's, or expired) · lock.unavailable.
   virtual awaitable<Result<Lease>> renew(Lease lease, core::Duration life) = 0;

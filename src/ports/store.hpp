@@ -105,10 +105,24 @@ struct ProjectDocument {
   std::string document;  ///< JSON: what `api` was given, and reads back
 };
 
-class Store {
+/// What there is to read of runs: for people, here or over a line.
+class Records {
  public:
-  virtual ~Store() = default;
+  virtual ~Records() = default;
+  /// Newest first, at most `max`. An unknown project has none.
+  virtual awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) = 0;
+  /// Errors: store.not_found.
+  virtual awaitable<Result<RunView>> run(core::RunKey run) = 0;
+  /// The run's tasks with changed_in > `since`, by index. `Fence::none()`: all.
+  virtual awaitable<Result<std::vector<TaskView>>> tasks(core::RunKey run, Fence since) = 0;
+  /// All attempts of a run, or of one of its nodes, by task and attempt.
+  virtual awaitable<Result<std::vector<core::AttemptRecord>>> attempts(core::RunKey run, std::optional<NodeId> node) = 0;
+  /// The view of the project's newest runs, in document order.
+  virtual awaitable<Result<std::vector<NodeView>>> nodes(ProjectId project) = 0;
+};
 
+class Store : public Records {
+ public:
   // ---- projects -------------------------------------------------------------------------------------------------------
   /// Makes or replaces a project; its user is made where there is none. Errors: store.not_yours (it is another user's).
   virtual awaitable<Result<void>> put_project(ProjectDocument project) = 0;
@@ -161,24 +175,15 @@ class Store {
   /// They were published: removes them; a run that owed nothing else is not open any more.
   virtual awaitable<Result<void>> told(std::vector<std::int64_t> messages) = 0;
 
-  // ---- reading --------------------------------------------------------------------------------------------------------
+  // ---- reading, beside Records ----------------------------------------------------------------------------------------
   struct Watched {
     core::RunKey run;
     Fence known;  ///< fence of the row when it was last read
   };
   /// Those of the runs whose row may have changed since (their fence has grown, or they are gone).
   virtual awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) = 0;
-  /// Newest first, at most `max`. An unknown project has none.
-  virtual awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) = 0;
-  /// Errors: store.not_found.
-  virtual awaitable<Result<RunView>> run(core::RunKey run) = 0;
-  /// The run's tasks with changed_in > `since`, by index. `Fence::none()`: all.
-  virtual awaitable<Result<std::vector<TaskView>>> tasks(core::RunKey run, Fence since) = 0;
-  /// All attempts of a run, or of one of its nodes, by task and attempt.
-  virtual awaitable<Result<std::vector<core::AttemptRecord>>> attempts(core::RunKey run, std::optional<NodeId> node) = 0;
+  /// What a run is. Errors: store.not_found.
   virtual awaitable<Result<std::shared_ptr<const core::RunDefinition>>> definition(core::RunKey run) = 0;
-  /// The view of the project's newest runs, in document order.
-  virtual awaitable<Result<std::vector<NodeView>>> nodes(ProjectId project) = 0;
 };
 
 }  // namespace baton

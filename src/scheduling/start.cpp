@@ -14,6 +14,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// A request is repeated within minutes: its run is among the newest.
+constexpr std::size_t collections_remembered = 20;
+
 std::string place_of(const core::Project& project, const core::Step& step) {
   if (step.place.line == 0) return project.file;
   return project.file + ':' + std::to_string(step.place.line) + ':' + std::to_string(step.place.column);
@@ -229,7 +232,9 @@ NewRun new_run(const Request& request, const Planned& planned, std::string uuid)
              .project = request.id,
              .request = planned.digest,
              .keep_going = request.keep_going,
-             .simulated = request.simulated};
+             .simulated = request.simulated,
+             .collection = request.collection,
+             .metadata = request.metadata};
   auto nodes = planned.plan.nodes;
   std::ranges::sort(nodes);  // tasks stand in the order of the document
   std::map<Index, Index> renumbered;
@@ -273,6 +278,56 @@ awaitable<Result<void>> stop_and_wait(Runtime& runtime, Store& store, Wakeups& w
   }
 }
 
+Error unfinished(const core::RunKey& run) {
+  return {.code = "run.unfinished",
+          .what = "run " + std::to_string(run.iteration.value()) + " of the project is not finished, and asks for something else",
+          .where = core::to_text(run),
+          .way_out = "wait for its end, or cancel it"};
+}
+
+/// The run that this very request began, if it did.
+awaitable<Result<std::optional<RunView>>> begun_by(Store& store, const Request& request) {
+  std::optional<RunView> found;
+  if (request.collection.empty()) co_return found;
+  auto newest = co_await store.runs(request.id, collections_remembered);
+  if (!newest) co_return fail(newest.error());
+  for (auto& run : *newest)
+    if (run.collection == request.collection && run.key.user == request.user) {
+      found = std::move(run);
+      break;
+    }
+  co_return found;
+}
+
+/// Its mark may be pending, and its message have died with the process that published it.
+awaitable<void> go_on(Wakeups& wakeups, core::RunKey run) {
+  wakeups.wake(run, {});
+  co_await wakeups.publish({run});
+}
+
+/// The unfinished run of the project, if it does what is asked for. One that only owes something is woken: that is done beside a new run.
+awaitable<Result<std::optional<core::RunKey>>> make_room(Runtime& runtime, Store& store, Wakeups& wakeups, const Request& request,
+                                                         Started& started) {
+  std::optional<core::RunKey> same;
+  const auto newest = co_await store.runs(request.id, 1);
+  if (!newest) co_return fail(newest.error());
+  if (newest->empty() || !newest->front().open) co_return same;
+  const auto& before = newest->front();
+  if (core::is_final(before.record.result)) {
+    co_await go_on(wakeups, before.key);
+    co_return same;
+  }
+  if (before.request == started.planned.digest && before.record.desire == core::Desire::run) {
+    same = before.key;
+    co_return same;
+  }
+  if (request.unfinished == Unfinished::refuse) co_return fail(unfinished(before.key));
+  const auto stopped = co_await stop_and_wait(runtime, store, wakeups, before.key);
+  if (!stopped) co_return fail(stopped.error());
+  started.cancelled = before.key;
+  co_return same;
+}
+
 }  // namespace
 
 awaitable<Result<Planned>> plan_request(Store& store, Files& files, const Request& request) {
@@ -297,35 +352,39 @@ awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& file
   auto planned = co_await plan_request(store, files, request);
   if (!planned) co_return fail(planned.error());
   started.planned = std::move(*planned);
+  const auto mine = co_await begun_by(store, request);
+  if (!mine) co_return fail(mine.error());
+  if (*mine) {
+    started.run = (*mine)->key;
+    started.resumed = true;
+    if ((*mine)->open) co_await go_on(wakeups, (*mine)->key);
+    co_return started;
+  }
   if (auto error = cannot_run_here(request.project, started.planned.plan, host)) co_return fail(std::move(*error));
 
-  const auto newest = co_await store.runs(request.id, 1);
-  if (!newest) co_return fail(newest.error());
-  if (!newest->empty() && newest->front().open) {
-    const auto& unfinished = newest->front();
-    const bool final = core::is_final(unfinished.record.result);
-    if (!final && unfinished.request == started.planned.digest && unfinished.record.desire == core::Desire::run) {
-      started.run = unfinished.key;
-      started.resumed = true;
-      wakeups.wake(unfinished.key, {});
-      co_await wakeups.publish({unfinished.key});  // its mark may be pending, and the message have died with the process before
-      co_return started;
-    }
-    if (final) {
-      wakeups.wake(unfinished.key, {});  // it only owes something: that is done beside the new run
-      co_await wakeups.publish({unfinished.key});
-    } else {
-      const auto stopped = co_await stop_and_wait(runtime, store, wakeups, unfinished.key);
-      if (!stopped) co_return fail(stopped.error());
-      started.cancelled = unfinished.key;
-      auto again = co_await plan_request(store, files, request);  // what it did before it was stopped counts
-      if (!again) co_return fail(again.error());
-      started.planned = std::move(*again);
-    }
+  const auto same = co_await make_room(runtime, store, wakeups, request, started);
+  if (!same) co_return fail(same.error());
+  if (*same) {
+    started.run = **same;
+    started.resumed = true;
+    co_await go_on(wakeups, **same);
+    co_return started;
+  }
+  if (started.cancelled) {
+    auto again = co_await plan_request(store, files, request);  // what it did before it was stopped counts
+    if (!again) co_return fail(again.error());
+    started.planned = std::move(*again);
   }
   if (started.planned.plan.nodes.empty()) co_return started;
   auto uuid = runtime.uuid();
   auto run = co_await store.create_run(new_run(request, started.planned, std::move(uuid)));
+  if (!run && run.error().code == "store.run_exists") {  // another replica was quicker, perhaps with this very request
+    const auto theirs = co_await begun_by(store, request);
+    if (!theirs) co_return fail(theirs.error());
+    if (!*theirs) co_return fail(run.error());
+    started.resumed = true;
+    run = (*theirs)->key;
+  }
   if (!run) co_return fail(run.error());
   started.run = *run;
   wakeups.wake(*run, {});

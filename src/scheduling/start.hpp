@@ -13,6 +13,11 @@
 
 namespace baton {
 
+/// What becomes of an unfinished run of the project that asked for something else.
+enum class Unfinished : std::uint8_t {
+  stop,   ///< it is cancelled first and waited for: one person at one state directory
+  refuse  ///< run.unfinished: it may be another's
+};
 /// What a user asks for.
 struct Request {
   core::Project project;
@@ -21,6 +26,9 @@ struct Request {
   core::Selection selection;
   bool keep_going = false;
   bool simulated = false;
+  std::string collection;  ///< see NewRun: the same request, sent again, joins the run that it began
+  std::string metadata;    ///< see NewRun
+  Unfinished unfinished = Unfinished::stop;
 };
 /// What the place of execution can do. A task that it can never run is bad input.
 struct Host {
@@ -43,8 +51,8 @@ struct Started {
   std::optional<core::RunKey> cancelled;  ///< an unfinished run of another request, which was stopped first
   Planned planned;
 };
-/// Starts the run that the request needs, or goes on with the unfinished one that asked for the same. Another unfinished run is cancelled
-/// first and waited for: a worker must be serving. Errors: as plan_request; input.resources, input.image (naming the node).
+/// Starts the run that the request needs, or goes on with the one of its collection, or with the unfinished one that asked for the same. To
+/// stop another one a worker must be serving. Errors: as plan_request; input.resources, input.image (naming the node); run.unfinished.
 awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& files, Wakeups& wakeups, Request request, Host host);
 
 }  // namespace baton

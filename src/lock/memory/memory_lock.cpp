@@ -56,8 +56,8 @@ void MemoryLocks::expire(const std::string& name) { state_->free(name); }
 MemoryLock::MemoryLock(MemoryLocks& locks, Runtime& runtime) : locks_(locks.state_), runtime_(runtime) {}
 
 awaitable<Result<Lease>> MemoryLock::acquire(std::string name, core::Duration life) {
-  if (locks_->holder(name) != nullptr) {
-    co_return fail({.code = "lock.held", .what = "'" + name + "' is held by another", .where = name, .way_out = {}});
+  if (const auto* holder = locks_->holder(name)) {
+    co_return fail({.code = "lock.held", .what = "'" + name + "' is held by another", .where = holder->token, .way_out = {}});
   }
   Lease lease{name, std::to_string(++locks_->last_token), locks_->steady() + life};
   locks_->holders[name] = {lease.token, lease.until};

@@ -93,6 +93,24 @@ TEST_P(LockContract, a_name_is_held_by_one_at_a_time) {
   });
 }
 
+// So are the locks taken over of a replica that is gone.
+TEST_P(LockContract, who_is_refused_learns_the_token_that_frees_the_name) {
+  drive([](LockContract& test) -> awaitable<void> {
+    const auto lease = co_await test.first_->acquire("x", 1h);
+    const auto refused = co_await test.second_->acquire("x", 1h);
+    EXPECT_EQ(refused.error().code, "lock.held");
+    EXPECT_EQ(refused.error().where, lease->token);
+    co_await test.second_->release({"x", refused.error().where, {}});
+    const auto next = co_await test.second_->acquire("x", 1h);
+    EXPECT_TRUE(next.has_value());
+    const auto lost = co_await test.first_->renew(*lease, 1h);
+    EXPECT_EQ(lost.error().code, "lock.lost");
+    co_await test.second_->release({"x", refused.error().where, {}});  // once more, late: the next holder is not disturbed
+    const auto held = co_await test.first_->acquire("x", 1h);
+    EXPECT_EQ(held.error().where, next->token);
+  });
+}
+
 TEST_P(LockContract, each_acquisition_has_a_token_of_its_own) {
   drive([](LockContract& test) -> awaitable<void> {
     const auto one = co_await test.first_->acquire("x", 1h);
