@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "lock/memory/memory_lock.hpp"
+#include "lock/redis/redis_lock.hpp"
 #include "runtime/asio/asio_runtime.hpp"
 #include "runtime/simulated/simulated_runtime.hpp"
 
@@ -51,42 +54,71 @@ class OnSimulated final : public Adapter {
   MemoryLocks locks_{[this] { return runtime_.steady(); }};
 };
 
+// The server that REDIS_HOST and REDIS_PORT name, shared with whoever else uses it now.
+class OnRedis final : public Adapter {
+ public:
+  Runtime& runtime() override { return runtime_; }
+  std::unique_ptr<Lock> replica() override {
+    RedisLockOptions options{.server = {.db = 1}, .replica = "replica-" + std::to_string(++replicas_)};
+    options.server.host = std::getenv("REDIS_HOST");
+    options.server.port = static_cast<std::uint16_t>(std::atoi(std::getenv("REDIS_PORT")));
+    return std::make_unique<RedisLock>(runtime_, runtime_.io().get_executor(), std::move(options));
+  }
+  void drive(awaitable<void> body) override { runtime_.run(std::move(body)); }
+
+ private:
+  AsioRuntime runtime_;
+  int replicas_ = 0;
+};
+
 class LockContract : public testing::TestWithParam<std::string> {
  public:
-  LockContract() {
+  void SetUp() override {
+    if (GetParam() == "redis" && (std::getenv("REDIS_HOST") == nullptr || std::getenv("REDIS_PORT") == nullptr)) {
+      const char* without = std::getenv("BATON_NO_SERVERS");
+      if (without != nullptr && std::string(without) == "1") GTEST_SKIP() << "BATON_NO_SERVERS=1";
+      FAIL() << "REDIS_HOST and REDIS_PORT name no server: scripts/services start, and its env; or BATON_NO_SERVERS=1";
+    }
     if (GetParam() == "memory_on_asio") {
       adapter_ = std::make_unique<OnAsio>();
+    } else if (GetParam() == "redis") {
+      adapter_ = std::make_unique<OnRedis>();
     } else {
       adapter_ = std::make_unique<OnSimulated>();
     }
     first_ = adapter_->replica();
     second_ = adapter_->replica();
+    const auto own = "baton-test-" + adapter_->runtime().uuid();  // names that no test has had, on a server that keeps them
+    x_ = own + "-x";
+    y_ = own + "-y";
   }
   template <class Body>
   void drive(Body body) {
     adapter_->drive(body(*this));
   }
-  static awaitable<void> wait_for(Lock& lock, Runtime& runtime, core::Duration at_most, core::Duration& waited) {
+  static awaitable<void> wait_for(Lock& lock, Runtime& runtime, std::string name, core::Duration at_most,
+                                  core::Duration& waited) {
     const auto before = runtime.steady();
-    co_await lock.until_free("x", at_most);
+    co_await lock.until_free(name, at_most);
     waited = runtime.steady() - before;
   }
 
   std::unique_ptr<Adapter> adapter_;
   std::unique_ptr<Lock> first_, second_;
+  std::string x_, y_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Adapters, LockContract, testing::Values("memory_on_asio", "memory_on_simulated"),
+INSTANTIATE_TEST_SUITE_P(Adapters, LockContract, testing::Values("memory_on_asio", "memory_on_simulated", "redis"),
                          [](const auto& name) { return name.param; });
 
 TEST_P(LockContract, a_name_is_held_by_one_at_a_time) {
   drive([](LockContract& test) -> awaitable<void> {
-    const auto lease = co_await test.first_->acquire("x", 1h);
-    const auto refused = co_await test.second_->acquire("x", 1h);
-    const auto again = co_await test.first_->acquire("x", 1h);
-    const auto other = co_await test.second_->acquire("y", 1h);
+    const auto lease = co_await test.first_->acquire(test.x_, 1h);
+    const auto refused = co_await test.second_->acquire(test.x_, 1h);
+    const auto again = co_await test.first_->acquire(test.x_, 1h);
+    const auto other = co_await test.second_->acquire(test.y_, 1h);
     EXPECT_TRUE(lease.has_value());
-    EXPECT_EQ(lease->name, "x");
+    EXPECT_EQ(lease->name, test.x_);
     EXPECT_EQ(refused.error().code, "lock.held");
     EXPECT_EQ(again.error().code, "lock.held");
     EXPECT_TRUE(other.has_value());
@@ -96,26 +128,26 @@ TEST_P(LockContract, a_name_is_held_by_one_at_a_time) {
 // So are the locks taken over of a replica that is gone.
 TEST_P(LockContract, who_is_refused_learns_the_token_that_frees_the_name) {
   drive([](LockContract& test) -> awaitable<void> {
-    const auto lease = co_await test.first_->acquire("x", 1h);
-    const auto refused = co_await test.second_->acquire("x", 1h);
+    const auto lease = co_await test.first_->acquire(test.x_, 1h);
+    const auto refused = co_await test.second_->acquire(test.x_, 1h);
     EXPECT_EQ(refused.error().code, "lock.held");
     EXPECT_EQ(refused.error().where, lease->token);
-    co_await test.second_->release({"x", refused.error().where, {}});
-    const auto next = co_await test.second_->acquire("x", 1h);
+    co_await test.second_->release({test.x_, refused.error().where, {}});
+    const auto next = co_await test.second_->acquire(test.x_, 1h);
     EXPECT_TRUE(next.has_value());
     const auto lost = co_await test.first_->renew(*lease, 1h);
     EXPECT_EQ(lost.error().code, "lock.lost");
-    co_await test.second_->release({"x", refused.error().where, {}});  // once more, late: the next holder is not disturbed
-    const auto held = co_await test.first_->acquire("x", 1h);
+    co_await test.second_->release({test.x_, refused.error().where, {}});  // once more, late: the next holder is not disturbed
+    const auto held = co_await test.first_->acquire(test.x_, 1h);
     EXPECT_EQ(held.error().where, next->token);
   });
 }
 
 TEST_P(LockContract, each_acquisition_has_a_token_of_its_own) {
   drive([](LockContract& test) -> awaitable<void> {
-    const auto one = co_await test.first_->acquire("x", 1h);
+    const auto one = co_await test.first_->acquire(test.x_, 1h);
     co_await test.first_->release(*one);
-    const auto two = co_await test.first_->acquire("x", 1h);
+    const auto two = co_await test.first_->acquire(test.x_, 1h);
     EXPECT_NE(one->token, two->token);
   });
 }
@@ -123,7 +155,7 @@ TEST_P(LockContract, each_acquisition_has_a_token_of_its_own) {
 TEST_P(LockContract, a_lease_may_be_trusted_from_the_question_on) {
   drive([](LockContract& test) -> awaitable<void> {
     const auto before = test.adapter_->runtime().steady();
-    const auto lease = co_await test.first_->acquire("x", 1h);
+    const auto lease = co_await test.first_->acquire(test.x_, 1h);
     const auto after = test.adapter_->runtime().steady();
     EXPECT_GE(lease->until, before + 1h);
     EXPECT_LE(lease->until, after + 1h);
@@ -132,38 +164,38 @@ TEST_P(LockContract, a_lease_may_be_trusted_from_the_question_on) {
 
 TEST_P(LockContract, what_is_released_is_free) {
   drive([](LockContract& test) -> awaitable<void> {
-    const auto lease = co_await test.first_->acquire("x", 1h);
+    const auto lease = co_await test.first_->acquire(test.x_, 1h);
     co_await test.first_->release(*lease);
-    const auto next = co_await test.second_->acquire("x", 1h);
+    const auto next = co_await test.second_->acquire(test.x_, 1h);
     EXPECT_TRUE(next.has_value());
   });
 }
 
 TEST_P(LockContract, a_lease_ends_with_its_life_and_the_next_holder_is_not_disturbed) {
   drive([](LockContract& test) -> awaitable<void> {
-    const auto old = co_await test.first_->acquire("x", 5ms);
+    const auto old = co_await test.first_->acquire(test.x_, 5ms);
     co_await test.adapter_->runtime().sleep(6ms);
     const auto lost = co_await test.first_->renew(*old, 1h);
     EXPECT_EQ(lost.error().code, "lock.lost");
-    const auto next = co_await test.second_->acquire("x", 1h);
+    const auto next = co_await test.second_->acquire(test.x_, 1h);
     EXPECT_TRUE(next.has_value());
     const auto others = co_await test.first_->renew(*old, 1h);
     EXPECT_EQ(others.error().code, "lock.lost");
     co_await test.first_->release(*old);  // not its own any more: nothing
-    const auto refused = co_await test.first_->acquire("x", 1h);
+    const auto refused = co_await test.first_->acquire(test.x_, 1h);
     EXPECT_EQ(refused.error().code, "lock.held");
   });
 }
 
 TEST_P(LockContract, a_lease_that_is_renewed_lives_on) {
   drive([](LockContract& test) -> awaitable<void> {
-    const auto lease = co_await test.first_->acquire("x", 1min);
+    const auto lease = co_await test.first_->acquire(test.x_, 1min);
     const auto renewed = co_await test.first_->renew(*lease, 1h);
     EXPECT_TRUE(renewed.has_value());
     EXPECT_EQ(renewed->token, lease->token);
     EXPECT_GE(renewed->until, lease->until + 58min);
     co_await test.first_->release(*renewed);
-    const auto next = co_await test.second_->acquire("x", 1h);
+    const auto next = co_await test.second_->acquire(test.x_, 1h);
     EXPECT_TRUE(next.has_value());
   });
 }
@@ -171,7 +203,7 @@ TEST_P(LockContract, a_lease_that_is_renewed_lives_on) {
 TEST_P(LockContract, who_waits_for_a_free_name_does_not_wait) {
   drive([](LockContract& test) -> awaitable<void> {
     core::Duration waited{};
-    co_await wait_for(*test.first_, test.adapter_->runtime(), 1h, waited);
+    co_await wait_for(*test.first_, test.adapter_->runtime(), test.x_, 1h, waited);
     EXPECT_LT(waited, 1min);
   });
 }
@@ -179,11 +211,11 @@ TEST_P(LockContract, who_waits_for_a_free_name_does_not_wait) {
 TEST_P(LockContract, who_waits_hears_of_the_release) {
   drive([](LockContract& test) -> awaitable<void> {
     auto& runtime = test.adapter_->runtime();
-    const auto lease = co_await test.first_->acquire("x", 1h);
+    const auto lease = co_await test.first_->acquire(test.x_, 1h);
     core::Duration one{}, two{};
     const auto gate = runtime.gate();
-    gate->spawn(wait_for(*test.first_, runtime, 1h, one));
-    gate->spawn(wait_for(*test.second_, runtime, 1h, two));
+    gate->spawn(wait_for(*test.first_, runtime, test.x_, 1h, one));
+    gate->spawn(wait_for(*test.second_, runtime, test.x_, 1h, two));
     co_await runtime.sleep(3ms);
     EXPECT_EQ(one, 0ms);
     co_await test.first_->release(*lease);
@@ -195,23 +227,23 @@ TEST_P(LockContract, who_waits_hears_of_the_release) {
 
 TEST_P(LockContract, who_waits_does_so_no_longer_than_the_holder_lives) {
   drive([](LockContract& test) -> awaitable<void> {
-    const auto lease = co_await test.first_->acquire("x", 10ms);
+    const auto lease = co_await test.first_->acquire(test.x_, 10ms);
     EXPECT_TRUE(lease.has_value());
     core::Duration waited{};
-    co_await wait_for(*test.second_, test.adapter_->runtime(), 1h, waited);
+    co_await wait_for(*test.second_, test.adapter_->runtime(), test.x_, 1h, waited);
     EXPECT_GE(waited, 5ms);
     EXPECT_LT(waited, 1min);
-    const auto next = co_await test.second_->acquire("x", 1h);
+    const auto next = co_await test.second_->acquire(test.x_, 1h);
     EXPECT_TRUE(next.has_value());
   });
 }
 
 TEST_P(LockContract, who_waits_does_so_no_longer_than_asked) {
   drive([](LockContract& test) -> awaitable<void> {
-    const auto lease = co_await test.first_->acquire("x", 1h);
+    const auto lease = co_await test.first_->acquire(test.x_, 1h);
     EXPECT_TRUE(lease.has_value());
     core::Duration waited{};
-    co_await wait_for(*test.second_, test.adapter_->runtime(), 10ms, waited);
+    co_await wait_for(*test.second_, test.adapter_->runtime(), test.x_, 10ms, waited);
     EXPECT_GE(waited, 10ms);
     EXPECT_LT(waited, 1min);
   });
