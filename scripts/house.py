@@ -102,6 +102,7 @@ OUTSIDE = [
     (re.compile(r"openssl/"), "OpenSSL::Crypto"),
     (re.compile(r"sqlite3\.h"), "SQLite::SQLite3"),
     (re.compile(r"yaml\.h"), "PkgConfig::YAML"),
+    (re.compile(r"libpq-fe\.h"), "PkgConfig::PQ"),
     (re.compile(r"hiredis/"), "PkgConfig::HIREDIS"),
     (re.compile(r"nlohmann/"), "nlohmann_json::nlohmann_json"),
     (re.compile(r"amqp\w*\.h"), "PkgConfig::RABBITMQ"),
