@@ -5,15 +5,22 @@
 
 What CMake's add_test() registered runs once, on all cores; GoogleTest's output is read case by case: one that began and did not end
 well has failed, so a crash counts as one failure, by name. Then tests/e2e and tests/scripts run against build/release/baton.
+
+Tests of what speaks to servers find private ones, started here and stopped at the end, by POSTGRES_HOST and so on (scripts/services env).
+With BATON_NO_SERVERS=1 there are none, and those tests are skipped.
 """
 import concurrent.futures
+import contextlib
 import json
 import os
 import random
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +28,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
 SHOWN_LINES_MAX = 100  # of a failed case; the log has all
+LAST_SECONDS_MAX = 10  # from Ctrl-C to SIGKILL
+running = set()  # processes of tests, each leading a group
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 
 
@@ -57,6 +66,7 @@ def run(job: Job, environment: dict) -> tuple[int | None, str, float]:
     began = time.monotonic()
     with log.open("wb") as out:
         process = subprocess.Popen(job.command, cwd=job.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        running.add(process)
         try:
             status = process.wait(job.seconds_max)
         except subprocess.TimeoutExpired:
@@ -67,6 +77,7 @@ def run(job: Job, environment: dict) -> tuple[int | None, str, float]:
             except ProcessLookupError:
                 pass
             process.wait()
+        running.discard(process)
     return status, log.read_text(errors="replace"), time.monotonic() - began
 
 
@@ -124,11 +135,59 @@ def has(tool: str) -> bool:
     return any((Path(folder) / tool).exists() for folder in os.environ.get("PATH", "").split(":"))
 
 
+class NoServers(Exception):
+    pass
+
+
+def services(folder: Path, *words: str) -> str:
+    # A session of its own: Ctrl-C is for us, who then have them stopped.
+    did = subprocess.run([str(ROOT / "scripts" / "services"), *words, "--dir", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True)
+    if did.returncode != 0:
+        raise NoServers(f"scripts/services {words[0]}: {did.stderr.strip()}")
+    return did.stdout
+
+
+@contextlib.contextmanager
+def servers():
+    """The settings under which tests find the three servers; they are gone afterwards, however it ends."""
+    if os.environ.get("BATON_NO_SERVERS") == "1":
+        yield {}
+        return
+    for old in (ROOT / "build").glob("test-services.*"):  # of a run that was killed
+        if not Path(f"/proc/{old.name.rpartition('.')[2]}").exists():
+            services(old, "kill")
+            shutil.rmtree(old, ignore_errors=True)
+    folder = ROOT / "build" / f"test-services.{os.getpid()}"
+    elsewhere = None
+    if not re.fullmatch(r"[A-Za-z0-9_./+@%=:,-]+", str(folder)):  # scripts/services would refuse it
+        elsewhere = tempfile.mkdtemp(prefix="baton-test-")
+        folder = Path(elsewhere) / "services"
+    try:
+        services(folder, "start")
+        told = [shlex.split(line)[1].partition("=") for line in services(folder, "env").splitlines()]
+        yield {name: value for name, _, value in told}
+    finally:
+        services(folder, "kill")
+        shutil.rmtree(elsewhere or folder, ignore_errors=True)
+
+
 def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with servers() as settings:
+            return run_all(arguments, settings)
+    except NoServers as why:
+        print(f"tests: {why}\n0 passed, 1 failed")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def run_all(arguments: list[str], settings: dict) -> int:
     long = "--long" in arguments
     trees = [a for a in arguments if a != "--long"]
     LOGS.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "BATON_SEED": seed(), "GTEST_COLOR": "no", "ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    environment = {**os.environ, **settings, "BATON_SEED": seed(), "GTEST_COLOR": "no", "ASAN_OPTIONS": "detect_stack_use_after_return=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
     environment.pop("BATON_LONG", None)
     if long:
         environment["BATON_LONG"] = "1"
@@ -147,12 +206,23 @@ def main(arguments: list[str]) -> int:
     ran = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         waiting = [pool.submit(lambda job=job: judge(job, *run(job, environment))) for job in jobs]
-        for done in concurrent.futures.as_completed(waiting):
-            result = done.result()
-            ran.append(result)
-            known[result.name] = round(result.seconds, 1)
-            skipped = f", {result.skipped} skipped" if result.skipped else ""
-            print(f"  {'ok    ' if not result.failed else 'FAILED'} {result.name}: {result.passed} passed, {len(result.failed)} failed{skipped}, {result.seconds:.1f} s", flush=True)
+        try:
+            for done in concurrent.futures.as_completed(waiting):
+                result = done.result()
+                ran.append(result)
+                known[result.name] = round(result.seconds, 1)
+                skipped = f", {result.skipped} skipped" if result.skipped else ""
+                print(f"  {'ok    ' if not result.failed else 'FAILED'} {result.name}: {result.passed} passed, {len(result.failed)} failed{skipped}, {result.seconds:.1f} s", flush=True)
+        except BaseException:  # Ctrl-C above all: nobody waits for what still runs
+            pool.shutdown(wait=False, cancel_futures=True)
+            end = time.monotonic() + LAST_SECONDS_MAX
+            for number in signal.SIGINT, signal.SIGKILL:  # the first lets a runner of ours put away what it has started
+                for process in list(running):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, number)
+                while running and number == signal.SIGINT and time.monotonic() < end:
+                    time.sleep(0.1)
+            raise
     times.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
     failed = [each for result in ran for each in result.failed]

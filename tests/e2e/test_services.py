@@ -1,4 +1,5 @@
 """scripts/services: the private servers come, stay where they were, come back from kill -9, and leave nothing behind."""
+import atexit
 import os
 import re
 import shlex
@@ -23,8 +24,9 @@ class Services(unittest.TestCase):
     def setUpClass(cls):
         cls.shelf = tempfile.TemporaryDirectory(prefix="baton-services-")
         cls.addClassCleanup(cls.shelf.cleanup)
-        cls.addClassCleanup(cls.services, "kill")
         cls.folder = Path(cls.shelf.name) / "servers"
+        cls.addClassCleanup(cls.services, "kill")
+        atexit.register(cls.services, "kill")  # Ctrl-C runs no clean-up of classes
 
     def setUp(self):
         self.services("start")
