@@ -33,7 +33,7 @@ class Services(unittest.TestCase):
 
     @classmethod
     def services(cls, *words, code=0):
-        did = subprocess.run([ROOT / "scripts/services", *words, "--dir", cls.folder], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+        did = subprocess.run([ROOT / "scripts/services", *words, "--dir", cls.folder], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
         if code is not None and did.returncode != code:
             raise AssertionError(f"scripts/services {' '.join(words)} exited with {did.returncode}, not {code}:\n{did.stdout}{did.stderr}")
         return did.stdout
