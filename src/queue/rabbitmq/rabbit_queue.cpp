@@ -342,6 +342,8 @@ awaitable<void> RabbitQueue::stop(amqp::milliseconds limit) {
   co_await me->publisher->stop(limit);
 }
 
+void RabbitQueue::lose_channel() { state_->consumer->reopen(state_->deliveries); }
+
 bool RabbitQueue::is_consuming() const { return !state_->closed && state_->consumer->is_open(state_->deliveries); }
 std::uint64_t RabbitQueue::reconnects() const { return state_->consumer->reconnects() + state_->publisher->reconnects(); }
 std::size_t RabbitQueue::unconfirmed() const { return state_->publisher->unconfirmed(); }

@@ -59,6 +59,8 @@ class RabbitQueue final : public Queue {
   void close() override;
   /// close(), and both connections: returns when the broker has heard what was settled, and has back what was not.
   awaitable<void> stop(amqp::milliseconds limit);
+  /// Fault: the channel of deliveries closes and opens again, as after an error of the broker.
+  void lose_channel();
 
   // ---- for metrics and health ----
   [[nodiscard]] bool is_consuming() const;  ///< connected, declared, and taking messages when a worker waits
