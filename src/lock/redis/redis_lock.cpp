@@ -260,7 +260,8 @@ awaitable<void> RedisLock::until_free(std::string name, core::Duration at_most) 
       co_return;
     }
     if (life->integer == -2 || look <= 0us) co_return;  // free
-    const core::Duration rest = std::chrono::milliseconds(std::max<std::int64_t>(1, life->integer));
+    // Redis counts whole milliseconds, and ends a key after its last one.
+    const core::Duration rest = std::chrono::milliseconds(life->integer + 2);
     const bool ends = life->integer >= 0 && rest <= look;  // -1: whoever set it gave it no end
     const bool told = co_await waiter.event->wait_for(ends ? rest : look);
     if (told || ends || state->runtime.steady() >= end) co_return;
