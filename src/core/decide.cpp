@@ -547,6 +547,7 @@ class Pass {
     out_.ended = !ended ? std::nullopt : before.ended ? before.ended : std::optional(now_);
     if (out_.acts()) ask_again(now_);
     if (!ended) wake_for_deadlines();
+    if (policy_.announce) out_.announcements = announcements(run_, out_, now_);
     if (mutant(Mutant::no_next_event)) out_.wake_at.reset();
   }
   void wake_for_deadlines() {

@@ -20,6 +20,7 @@ struct Policy {
   Duration lacking_max = std::chrono::minutes(10);      ///< waiting for resources, then FAILED
   Duration cancel_patience = std::chrono::minutes(10);  ///< BATON_CANCEL_PATIENCE (R11)
   bool waits_may_expire = true;                         ///< false: the store's clock has just jumped (R5)
+  bool announce = false;                                ///< somebody listens: fill Decision::announcements
 };
 
 struct Kill {
@@ -45,6 +46,9 @@ struct Decision {
 
   [[nodiscard]] bool acts() const { return !submit.empty() || !bar.empty() || !cancel.empty() || !release.empty(); }
 };
+
+/// What `decide` announces: its decision as news for those who listen, derived from the run as it was before.
+[[nodiscard]] std::vector<Announcement> announcements(const Run& run, const Decision& decision, Instant now);
 
 /// Pure: equal arguments give equal decisions. Cost: O(what changed, is due or became ready), no I/O.
 /// @param run   the run as read under its fence, with its index

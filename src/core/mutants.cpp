@@ -6,9 +6,20 @@ namespace baton::core {
 
 // In a release binary neither these names nor the functions are linked in: nobody calls them.
 namespace {
-constexpr std::array<std::string_view, mutant_count> names{
-    "none",          "wake_up_dropped",        "mark_clock",    "fence_unchecked", "early_ack",     "no_claim",         "no_bar",
-    "early_release", "success_before_outputs", "no_next_event", "message_first",   "woken_ignored", "settle_when_woken"};
+constexpr std::array<std::string_view, mutant_count> names{"none",
+                                                           "wake_up_dropped",
+                                                           "mark_clock",
+                                                           "fence_unchecked",
+                                                           "early_ack",
+                                                           "no_claim",
+                                                           "no_bar",
+                                                           "early_release",
+                                                           "success_before_outputs",
+                                                           "no_next_event",
+                                                           "message_first",
+                                                           "woken_ignored",
+                                                           "settle_when_woken",
+                                                           "told_first"};
 }
 
 std::string_view to_text(Mutant mutant) { return names.at(static_cast<std::size_t>(mutant)); }

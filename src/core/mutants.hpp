@@ -22,8 +22,9 @@ enum class Mutant : std::uint8_t {
   message_first,           ///< the message of a desire is published before its mark is written (R4)
   woken_ignored,           ///< a commit's "the mark moved meanwhile" is not heard
   settle_when_woken,       ///< a woken pass settles what is owed (R9)
+  told_first,              ///< the relay takes a message out of the outbox before it is published
 };
-inline constexpr int mutant_count = 13;  ///< with `none`
+inline constexpr int mutant_count = 14;  ///< with `none`
 
 [[nodiscard]] std::string_view to_text(Mutant mutant);
 [[nodiscard]] std::optional<Mutant> mutant_from(std::string_view text);

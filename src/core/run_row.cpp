@@ -118,6 +118,18 @@ bool due(RunRow& row, Duration revisit, Duration lost, Instant now) {
   return true;
 }
 
+bool release_held(RunRow& row, Instant now) {
+  if (!row.open || !row.record.held) return false;
+  row.record.held = false;
+  row.failures = 0;
+  row.last_failure.clear();
+  row.wake_at.reset();
+  wake(row, now);
+  row.published = now;
+  row.republished = 0;
+  return true;
+}
+
 void orphan(RunRow& row, Instant now) {
   row.follower = ReplicaId();
   wake(row, now);

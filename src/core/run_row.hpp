@@ -37,7 +37,7 @@ struct RunRow {
 
 /// R4: `scheduled` is there, and `processed` is not, or older.
 [[nodiscard]] bool is_pending(const RunRow& row);
-/// Design §1. @param owes  whether an attempt that has ended owes something still
+/// Design §1. @param owes  whether an attempt that has ended owes something still, or a message of it is in the outbox
 [[nodiscard]] bool is_open(const RunRow& row, bool owes);
 /// A held run that nobody wants anything of is left alone until it is released (R8).
 [[nodiscard]] bool rests(const RunRow& row);
@@ -68,6 +68,8 @@ bool commit(RunRow& row, std::optional<Instant> mark, Instant now);
 /// Design §6. @return whether a message has to be published; then the row has changed: what was not pending is marked, what was is
 /// pending still, under the mark that it has.
 bool due(RunRow& row, Duration revisit, Duration lost, Instant now);
+/// R8. Of an open run that is held: it begins anew, with all its failures forgotten. @return as wake: true, unless it was not held
+bool release_held(RunRow& row, Instant now);
 /// Of an open run whose follower is gone: marks it, and it has no follower any more. A message has to be published in any case.
 void orphan(RunRow& row, Instant now);
 
@@ -77,6 +79,9 @@ void orphan(RunRow& row, Instant now);
 [[nodiscard]] std::optional<Error> check_new_run(const RunUuid& uuid, const std::vector<TaskDefinition>& tasks,
                                                  const std::vector<NodeId>& project_nodes);
 [[nodiscard]] Error run_exists(const RunKey& unfinished);
+[[nodiscard]] Error collection_exists(const RunKey& run);
+[[nodiscard]] Error project_not_found(const ProjectId& project);
+[[nodiscard]] Error project_of_another(const ProjectId& project);
 [[nodiscard]] Error run_not_found(const RunKey& run);
 [[nodiscard]] Error run_fenced(const RunKey& run, bool pending);
 /// Of an answer of begin_pass other than `pass`.

@@ -48,6 +48,28 @@ Error run_exists(const RunKey& unfinished) {
           .way_out = "wait for its end, or cancel it"};
 }
 
+Error collection_exists(const RunKey& run) {
+  return {
+      .code = "store.run_exists",
+      .what = "this request has begun run " + std::to_string(run.iteration.value()) + " of project '" + run.project.value() + "'",
+      .where = to_text(run),
+      .way_out = "follow that run; a new request needs a new collection_run_id"};
+}
+
+Error project_not_found(const ProjectId& project) {
+  return {.code = "store.not_found",
+          .what = "there is no project '" + project.value() + "'",
+          .where = project.value(),
+          .way_out = "make it first: PUT /v2/projects/" + project.value()};
+}
+
+Error project_of_another(const ProjectId& project) {
+  return {.code = "store.not_yours",
+          .what = "the project '" + project.value() + "' is another user's",
+          .where = project.value(),
+          .way_out = "use another project id"};
+}
+
 Error run_not_found(const RunKey& run) {
   return {.code = "store.not_found",
           .what = "project '" + run.project.value() + "' has no run " + std::to_string(run.iteration.value()),

@@ -159,11 +159,11 @@ class Store : public Records {
   /// Marks the open runs whose follower (replica of the last pass) is gone; gives those to publish.
   virtual awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) = 0;
 
-  /// Whether the replica is not known to be gone. One that never joined is gone.
+  /// Whether the replica has joined and is not gone.
   virtual awaitable<Result<bool>> lives(ReplicaId replica) = 0;
 
   // ---- quarantine (R8) ------------------------------------------------------------------------------------------------
-  /// Held runs that are open, the longest held first.
+  /// Held runs that are open, the oldest run first.
   virtual awaitable<Result<std::vector<RunView>>> held(std::size_t max) = 0;
   /// Lets a held run go on: its failures are forgotten, its mark is moved, wake_at cleared. Publish always. One that is not held: no
   /// change, nothing to publish. Errors: store.not_found.

@@ -3,11 +3,18 @@
 #include <utility>
 
 #include "scheduling/names.hpp"
+#include "scheduling/taking_over.hpp"
 
 namespace baton {
 
-Manager::Manager(Runtime& runtime, Store& store, Queue& queue, Lock& lock, ManagerOptions options)
-    : runtime_(runtime), store_(store), queue_(queue), lock_(lock), options_(std::move(options)), stopped_(runtime.event()) {}
+Manager::Manager(Runtime& runtime, Store& store, Queue& queue, Lock& lock, ManagerOptions options, Relay* relay)
+    : runtime_(runtime),
+      store_(store),
+      queue_(queue),
+      lock_(lock),
+      relay_(relay),
+      options_(std::move(options)),
+      stopped_(runtime.event()) {}
 
 awaitable<void> Manager::serve() {
   while (!stopping_) {
@@ -25,8 +32,13 @@ void Manager::stop() {
 
 awaitable<void> Manager::look(bool for_due) {
   auto lease = co_await lock_.acquire(manager_lock(), options_.lock_life);
-  // Held: another replica looks. Away: we look all the same, the statements are idempotent.
-  if (!lease && lease.error().code == "lock.held") co_return;
+  if (!lease && lease.error().code == "lock.held") {
+    const auto freed = co_await free_if_gone(store_, lock_, manager_lock(), lease.error());
+    if (!freed) co_return;  // another replica looks
+    lease = co_await lock_.acquire(manager_lock(), options_.lock_life);
+    if (!lease && lease.error().code == "lock.held") co_return;
+  }
+  // Away: we look all the same, the statements are idempotent.
   if (!unpublished_.empty()) co_await publish(std::exchange(unpublished_, {}));
   auto orphans = co_await store_.orphans(options_.batch_max);
   co_await publish(std::move(orphans));
@@ -34,6 +46,7 @@ awaitable<void> Manager::look(bool for_due) {
     due_at_ = runtime_.steady() + options_.interval;
     auto due = co_await store_.due(options_.due, options_.batch_max);
     co_await publish(std::move(due));
+    if (relay_ != nullptr) co_await relay_->sweep();
   }
   if (lease) co_await lock_.release(*lease);
 }

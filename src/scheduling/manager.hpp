@@ -8,6 +8,7 @@
 #include "ports/queue.hpp"
 #include "ports/runtime.hpp"
 #include "ports/store.hpp"
+#include "scheduling/relay.hpp"
 
 namespace baton {
 
@@ -22,7 +23,8 @@ struct ManagerOptions {
 
 class Manager {
  public:
-  Manager(Runtime& runtime, Store& store, Queue& queue, Lock& lock, ManagerOptions options);
+  /// @param relay  sweeps the outbox at each interval; null: nobody listens
+  Manager(Runtime& runtime, Store& store, Queue& queue, Lock& lock, ManagerOptions options, Relay* relay = nullptr);
   /// Looks at once, then at each interval, until stop().
   awaitable<void> serve();
   void stop();
@@ -35,6 +37,7 @@ class Manager {
   Store& store_;
   Queue& queue_;
   Lock& lock_;
+  Relay* relay_;
   ManagerOptions options_;
   std::vector<core::RunKey> unpublished_;  ///< marked, and the queue did not take them
   std::unique_ptr<Event> stopped_;

@@ -90,7 +90,8 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   }
   known.cursor = observed.cursor;
   co_await act(run, std::move(decision));
-  PassResult result{.end = PassEnd::committed, .woken = committed->woken, .open = committed->open};
+  PassResult result{
+      .end = PassEnd::committed, .woken = committed->woken, .open = committed->open, .messages = committed->messages};
   if (wake_at && committed->open) result.look_again = std::min(*wake_at - ticket->now, settles_in);
   co_return result;
 }

@@ -37,6 +37,7 @@ struct PassResult {
   bool open = true;                          ///< committed: there is something left
   bool pending = true;                       ///< fenced: the mark is still pending
   std::optional<core::Duration> look_again;  ///< committed: until wake_at; backing_off: until the time has come
+  std::vector<Outgoing> messages;            ///< committed: to be published
   std::optional<Error> error;
 };
 

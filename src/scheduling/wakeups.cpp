@@ -30,6 +30,7 @@ awaitable<void> Wakeups::work(core::RunKey run) {
     auto& waiting = under_way_[run];
     waiting.again = false;
     const auto told = std::exchange(waiting.jobs, {});
+    const auto asked = runtime_.steady();
     const auto woken = co_await store_.wake(run, {told.begin(), told.end()});
     if (!woken && woken.error().code != "store.not_found") {  // unavailable: the events stay ours to tell
       unsure = true;
@@ -41,6 +42,7 @@ awaitable<void> Wakeups::work(core::RunKey run) {
       continue;
     }
     pause = 100ms;
+    if (woken && !told.empty() && follower_) follower_(run, woken->follower, asked);
     const bool was_unsure = std::exchange(unsure, false);
     if (woken && (woken->publish || was_unsure)) co_await publish({run});
   }

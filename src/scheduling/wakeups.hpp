@@ -2,6 +2,7 @@
 /// a few UPDATEs (R4).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -27,6 +28,10 @@ class Wakeups {
   /// Serves the timers until stop().
   awaitable<void> serve();
   void stop();
+  /// `told` hears, with each answer to a push of the run's jobs, who follows the run, and when (steady) the store was asked.
+  void on_follower(std::function<void(const core::RunKey&, const ReplicaId&, core::Duration)> told) {
+    follower_ = std::move(told);
+  }
 
  private:
   struct Waiting {
@@ -47,6 +52,7 @@ class Wakeups {
   std::map<core::RunKey, core::Duration> timers_;  ///< when, by Runtime::steady()
   std::set<std::pair<core::Duration, core::RunKey>> order_;
   bool stopping_ = false;
+  std::function<void(const core::RunKey&, const ReplicaId&, core::Duration)> follower_;
 };
 
 /// Between 50 and 150 % of `pause`, so that those who failed together do not come back together.

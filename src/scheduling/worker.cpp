@@ -4,6 +4,7 @@
 
 #include "core/mutants.hpp"
 #include "scheduling/names.hpp"
+#include "scheduling/taking_over.hpp"
 
 namespace baton {
 
@@ -19,7 +20,10 @@ Worker::Worker(Runtime& runtime, Store& store, Queue& queue, Lock& lock, Backend
       wakeups_(runtime, store, queue),
       gate_(runtime.gate()),
       stopped_(runtime.event()),
-      visited_(runtime.event()) {}
+      visited_(runtime.event()) {
+  wakeups_.on_follower(
+      [this](const core::RunKey& run, const ReplicaId& follower, core::Duration asked) { let_go(run, follower, asked); });
+}
 
 awaitable<void> Worker::serve() {
   for (std::uint32_t i = 0; i < options_.concurrency; ++i) gate_->spawn(consume());
@@ -66,29 +70,50 @@ awaitable<void> Worker::visit(Delivery delivery) {
     waiting_.erase(run);
   }
   visiting_.insert(run);
-  auto lease = co_await take_lock(run);
+  auto held = co_await take_lock(run);
+  if (held.stopping) {
+    leave(run);
+    co_await queue_.requeue(delivery, core::Duration::zero());
+    co_return;
+  }
+  auto& lease = held.lease;
   if (core::mutant(core::Mutant::early_ack)) co_await queue_.ack(delivery);
   auto result = co_await passes(run, lease);
   const bool published = !result.woken || co_await wakeups_.publish({run});
   if (lease) co_await lock_.release(*lease);
   if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) known_.erase(run);
-  visiting_.erase(run);
-  visited_->notify();
+  leave(run);
   co_await settle(delivery, result, published);
 }
 
-/// None: the lock service is away, and the fence alone protects.
-awaitable<std::optional<Lease>> Worker::take_lock(core::RunKey run) {
+void Worker::leave(const core::RunKey& run) {
+  visiting_.erase(run);
+  visited_->notify();
+}
+
+awaitable<Worker::Held> Worker::take_lock(core::RunKey run) {
   const auto name = run_lock(run);
-  for (;;) {
+  while (!stopping_) {
     auto lease = co_await lock_.acquire(name, options_.pass.lock_life);
-    if (lease) co_return std::move(*lease);
+    if (lease) co_return Held{.lease = std::move(*lease)};
     if (lease.error().code != "lock.held") {
       options_.trouble(run, lease.error());
-      co_return std::nullopt;
+      co_return Held{};
     }
-    co_await lock_.until_free(name, options_.pass.lock_life);
+    const auto freed = co_await free_if_gone(store_, lock_, name, lease.error());
+    if (!freed) co_await lock_.until_free(name, std::min<core::Duration>(options_.pass.lock_life, 1s));
   }
+  co_return Held{.stopping = true};
+}
+
+/// Another replica made the run's last pass: it hears of the jobs, and fetches their results. Not when a visit of ours began after the store
+/// was asked: then we may be the follower by now.
+void Worker::let_go(const core::RunKey& run, const ReplicaId& follower, core::Duration asked) {
+  if (follower.value().empty() || follower == options_.pass.replica || visiting_.contains(run)) return;
+  const auto known = known_.find(run);
+  if (known == known_.end() || known->second.used >= asked) return;
+  known_.erase(known);
+  backend_.unfollow(run);
 }
 
 awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lease) {
@@ -103,6 +128,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
     if (core::mutant(core::Mutant::woken_ignored)) result.woken = false;
     if (result.end == PassEnd::committed) woken = result.woken;
     if (result.end == PassEnd::committed) options_.changed(run);
+    if (!result.messages.empty()) options_.announced(std::move(result.messages));
     if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) options_.over(run);
     if (result.look_again) wakeups_.wake_after(run, *result.look_again);
     if (result.error && result.end != PassEnd::over) options_.trouble(run, *result.error);

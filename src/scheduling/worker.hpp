@@ -26,6 +26,8 @@ struct WorkerOptions {
   std::function<void(const core::RunKey&)> changed = [](const core::RunKey&) {};
   /// Told when a pass of this replica has left the run not open any more, or found it so.
   std::function<void(const core::RunKey&)> over = [](const core::RunKey&) {};
+  /// Given what a commit left in the outbox.
+  std::function<void(std::vector<Outgoing>)> announced = [](const std::vector<Outgoing>&) {};
   /// Told of what went wrong around a run and is tried again.
   std::function<void(const core::RunKey&, const Error&)> trouble = [](const core::RunKey&, const Error&) {};
 };
@@ -44,7 +46,13 @@ class Worker {
  private:
   awaitable<void> consume();
   awaitable<void> visit(Delivery delivery);
-  awaitable<std::optional<Lease>> take_lock(core::RunKey run);
+  struct Held {
+    bool stopping = false;       ///< no visit is to be made any more
+    std::optional<Lease> lease;  ///< none: the lock service is away, and the fence alone protects
+  };
+  awaitable<Held> take_lock(core::RunKey run);
+  void let_go(const core::RunKey& run, const ReplicaId& follower, core::Duration asked);
+  void leave(const core::RunKey& run);
   awaitable<PassResult> passes(core::RunKey run, std::optional<Lease>& lease);
   void forget_the_oldest();
   awaitable<void> settle(Delivery delivery, PassResult result, bool published);

@@ -23,6 +23,9 @@ enum class Call : std::uint8_t {
   due,
   join,
   orphans,
+  lives,
+  outbox,
+  told,
   read,  // store
   publish,
   receive,
@@ -37,9 +40,10 @@ enum class Call : std::uint8_t {
   bar,
   cancel,
   release,
-  pushes  // backend
+  pushes,  // backend
+  tell     // events
 };
-inline constexpr int call_count = 25;
+inline constexpr int call_count = 29;
 [[nodiscard]] std::string_view to_text(Call call);
 
 enum class Fault : std::uint8_t {

@@ -133,6 +133,7 @@ awaitable<Result<Committed>> SimulatedStore::commit(core::Ticket ticket, core::D
       Call::commit, std::move(about), [&inner = inner_, both] { return inner.commit(both->first, both->second); },
       [&truth = truth_, who = who_, both](const Result<Committed>& answer, bool told) {
         truth.committed(both->first, both->second, answer);
+        if (answer) truth.announced(answer->messages);
         // Who is told that it was woken looks again, and publishes if that is not enough. Who is not hands its message back; but that one may
         // be settled before a late commit, by one that was told to back off, and wake_at is overwritten.
         if (answer && answer->woken) truth.must_publish(who, both->first.run, told);
@@ -157,6 +158,27 @@ awaitable<Result<void>> SimulatedStore::join(ReplicaId replica) {
 }
 awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::orphans(std::size_t max) {
   return ask<std::vector<core::RunKey>>(Call::orphans, {}, [&inner = inner_, max] { return inner.orphans(max); }, found_marked());
+}
+awaitable<Result<bool>> SimulatedStore::lives(ReplicaId replica) {
+  return ask<bool>(Call::lives, replica.value(), [&inner = inner_, replica] { return inner.lives(replica); }, {});
+}
+awaitable<Result<Woken>> SimulatedStore::release_held(core::RunKey run) {
+  return ask<Woken>(
+      Call::desire, core::to_text(run) + " let go", [&inner = inner_, run] { return inner.release_held(run); },
+      [&truth = truth_, who = who_, run](const Result<Woken>& woken, bool told) {
+        if (woken && woken->publish) truth.must_publish(who, run, told);
+        truth.doubt(run);
+      });
+}
+awaitable<Result<std::vector<Outgoing>>> SimulatedStore::outbox(core::Duration age, std::size_t max) {
+  return ask<std::vector<Outgoing>>(Call::outbox, {}, [&inner = inner_, age, max] { return inner.outbox(age, max); }, {});
+}
+awaitable<Result<void>> SimulatedStore::told(std::vector<std::int64_t> messages) {
+  return ask<void>(
+      Call::told, {}, [&inner = inner_, messages] { return inner.told(messages); },
+      [&truth = truth_, messages](const Result<void>& answer, bool) {
+        if (answer) truth.removed(messages);
+      });
 }
 awaitable<Result<std::vector<RunView>>> SimulatedStore::runs(ProjectId project, std::size_t max) {
   return ask<std::vector<RunView>>(Call::read, project.value(),
@@ -243,6 +265,18 @@ awaitable<void> SimulatedQueue::requeue(Delivery delivery, core::Duration after)
   co_await inner_.requeue(delivery, after);
   if (seat_.telling()) seat_.say("hands back " + core::to_text(run));
   co_await seat_.after(Call::requeue);
+}
+
+// ---- events ---------------------------------------------------------------------------------------------------------------------
+
+awaitable<Result<void>> SimulatedEvents::publish(std::vector<Outgoing> messages) {
+  const auto fault = co_await seat_.before(Call::tell);
+  if (fault == Fault::refused) co_return fail(away("events"));
+  for (const auto& message : messages) truth_.heard(message);
+  if (seat_.telling()) seat_.say("tells " + std::to_string(messages.size()) + " messages");
+  co_await seat_.after(Call::tell);
+  if (fault == Fault::answer_lost) co_return fail(away("events"));
+  co_return Result<void>();
 }
 
 // ---- lock -----------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 #include "backend/memory/memory_backend.hpp"
 #include "lock/memory/memory_lock.hpp"
+#include "ports/events.hpp"
 #include "ports/store.hpp"
 #include "queue/memory/memory_queue.hpp"
 #include "seat.hpp"
@@ -26,6 +27,8 @@ class SimulatedStore final : public Store {
  public:
   SimulatedStore(Seat& seat, World::Who who, Store& inner, Truth& truth, Wire& wire)
       : seat_(seat), who_(who), inner_(inner), truth_(truth), wire_(wire) {}
+  awaitable<Result<void>> put_project(ProjectDocument project) override { return inner_.put_project(std::move(project)); }
+  awaitable<Result<ProjectDocument>> project(ProjectId id) override { return inner_.project(std::move(id)); }
   awaitable<Result<core::RunKey>> create_run(NewRun run) override;
   awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override;
@@ -35,6 +38,14 @@ class SimulatedStore final : public Store {
   awaitable<Result<std::vector<core::RunKey>>> due(DuePolicy policy, std::size_t max) override;
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
+  awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<std::vector<RunView>>> held(std::size_t max) override { return inner_.held(max); }
+  awaitable<Result<Woken>> release_held(core::RunKey run) override;
+  awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
+  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override;
+  awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override {
+    return inner_.changed(std::move(runs));
+  }
   awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) override;
   awaitable<Result<RunView>> run(core::RunKey run) override;
   awaitable<Result<std::vector<TaskView>>> tasks(core::RunKey run, Fence since) override;
@@ -76,6 +87,19 @@ class SimulatedQueue final : public Queue {
   Wire& wire_;
 };
 
+/// The broker's topics: what arrives there is what the truth hears.
+class SimulatedEvents final : public Events {
+ public:
+  SimulatedEvents(Seat& seat, Truth& truth) : seat_(seat), truth_(truth) {}
+  awaitable<Result<void>> publish(std::vector<Outgoing> messages) override;
+  void changed(const core::RunKey&) override {}
+  void on_changed(std::function<void(const core::RunKey&)>) override {}
+
+ private:
+  Seat& seat_;
+  Truth& truth_;
+};
+
 class SimulatedLock final : public Lock {
  public:
   /// @param away  nobody answers
@@ -101,6 +125,7 @@ class SimulatedBackend final : public Backend {
   awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) override;
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<std::vector<Push>>> pushes() override;
+  void unfollow(core::RunKey run) override { inner_.unfollow(std::move(run)); }
   std::vector<JobProgress> take_progress() override { return inner_.take_progress(); }
   [[nodiscard]] std::uint32_t slots() const override { return inner_.slots(); }
   void close() override { inner_.close(); }

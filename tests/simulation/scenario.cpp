@@ -97,6 +97,7 @@ Scenario any_scenario(World& world) {
   scenario.impatient = world.one_in(16);
   scenario.cluster.slots = static_cast<std::uint32_t>(1 + world.below(8));
   scenario.cluster.forgets_cancelled = world.one_in(2);
+  scenario.policy.announce = !scenario.sqlite;
   scenario.policy.ask_again_min = 500ms;
   scenario.policy.ask_again_max = 4s;
   scenario.policy.lacking_max = 10s;

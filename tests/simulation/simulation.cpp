@@ -106,6 +106,8 @@ struct Replica {
   SimulatedQueue queue;
   SimulatedLock lock;
   SimulatedBackend backend;
+  SimulatedEvents events;
+  Relay relay;
   Manager manager;
   Worker worker;
   EchoingFiles files;
@@ -124,8 +126,10 @@ struct Replica {
         queue(seat, broker, s.truth, s.wire),
         lock(seat, locks, s.scenario.no_lock),
         backend(seat, who, client, s.truth, s.wire),
-        manager(runtime, store, queue, lock, manager_options(s)),
-        worker(runtime, store, queue, lock, backend, worker_options(s, name)) {
+        events(seat, s.truth),
+        relay(runtime, store, events, relay_options()),
+        manager(runtime, store, queue, lock, manager_options(s), &relay),
+        worker(runtime, store, queue, lock, backend, worker_options(s, name, relay)) {
     seat.breaks({.close_channel = [this] { broker.lose_channel(); },
                  .expire_lease = [this](const core::RunKey& run) { servers.locks.expire(run_lock(run)); },
                  .lose_stream = [this] { client.lose_stream(); },
@@ -154,8 +158,14 @@ struct Replica {
     options.due.lost = 3s;
     return options;
   }
-  static WorkerOptions worker_options(const Servers& s, const std::string& name) {
+  static RelayOptions relay_options() {
+    RelayOptions options;
+    options.old = 3s;
+    return options;
+  }
+  static WorkerOptions worker_options(const Servers& s, const std::string& name, Relay& relay) {
     WorkerOptions options;
+    options.announced = [&relay](std::vector<Outgoing> messages) { relay.tell(std::move(messages)); };
     options.pass.replica = ReplicaId(name);
     options.pass.policy = s.scenario.policy;
     options.pass.lock_life = s.scenario.lock_life;
@@ -177,6 +187,7 @@ struct Replica {
     replica.servers.world.spawn(replica.who, replica.manager.serve());
     replica.servers.world.spawn(replica.who, wake_again_and_again(replica));
     co_await replica.worker.serve();
+    co_await replica.relay.stop();
     replica.served = true;
   }
 };

@@ -87,7 +87,8 @@ INSTANTIATE_TEST_SUITE_P(, SimulationFinds,
                          testing::Values(core::Mutant::wake_up_dropped, core::Mutant::mark_clock, core::Mutant::fence_unchecked,
                                          core::Mutant::early_ack, core::Mutant::no_claim, core::Mutant::no_bar,
                                          core::Mutant::early_release, core::Mutant::success_before_outputs,
-                                         core::Mutant::no_next_event, core::Mutant::message_first, core::Mutant::woken_ignored),
+                                         core::Mutant::no_next_event, core::Mutant::message_first, core::Mutant::woken_ignored,
+                                         core::Mutant::told_first),
                          [](const auto& info) { return std::string(core::to_text(info.param)); });
 
 #endif

@@ -96,6 +96,15 @@ void Truth::committed(const core::Ticket& ticket, const core::Decision& decision
   doubt(key);
 }
 
+void Truth::announced(const std::vector<Outgoing>& messages) {
+  for (const auto& message : messages) untold_[message.id] = message.run;
+}
+void Truth::removed(const std::vector<std::int64_t>& messages) {
+  for (const auto id : messages)
+    if (const auto found = untold_.find(id); found != untold_.end())
+      violate(core::to_text(found->second) + ": a message was removed from the outbox, and nobody has heard it");
+}
+
 // A task's row as a pass has just written it.
 void Truth::check_task(const RunTruth& run, const core::TaskRecord& before, const core::TaskRecord& after) {
   const auto& node = run.definition->tasks[after.task].node;
@@ -342,6 +351,7 @@ std::optional<std::string> Truth::unfinished(const core::RunKey& key) {
 std::optional<std::string> Truth::leftover() const {
   if (const auto held = cluster_.held(); !held.empty()) return "held in the backend: " + held.front().value();
   if (const auto executing = cluster_.executing(); !executing.empty()) return "still executing: " + executing.front().value();
+  if (!untold_.empty()) return core::to_text(untold_.begin()->second) + ": a message was never heard";
   for (const auto& [key, run] : runs_) {
     for (Index i = 0; i < run.tasks.size(); ++i)
       if (!core::is_final(run.tasks[i].state))

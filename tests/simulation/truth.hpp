@@ -25,6 +25,10 @@ class Truth {
   void began(const BeginPass& pass, const Result<core::Ticket>& ticket);
   void committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer);
   void begins(const core::Job& job);
+  /// These are in the outbox now; each must be heard before it is removed.
+  void announced(const std::vector<Outgoing>& messages);
+  void heard(const Outgoing& message) { untold_.erase(message.id); }
+  void removed(const std::vector<std::int64_t>& messages);
   /// The replica has these pushes in its memory now; `handed`: and its worker has them.
   void pushed(World::Who who, const std::vector<Push>& pushes, bool handed);
   /// A number for woke(): what was pushed until now.
@@ -102,7 +106,8 @@ class Truth {
   std::set<core::RunKey> doubted_;
   std::map<core::RunKey, int> flying_;
   std::map<core::RunKey, std::map<World::Who, core::Duration>> promised_;  ///< messages that will be sent, and until when
-  std::set<core::RunKey> message_lost_;  ///< since the mark is pending: what the sweep for lost messages is for
+  std::set<core::RunKey> message_lost_;          ///< since the mark is pending: what the sweep for lost messages is for
+  std::map<std::int64_t, core::RunKey> untold_;  ///< messages of the outbox that nobody has heard yet
   std::uint64_t last_push_ = 0;
   std::size_t commits_ = 0;
   std::optional<std::string> violation_;

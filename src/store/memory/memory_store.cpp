@@ -51,6 +51,8 @@ struct StoredRun {
   Changes<AttemptKey> changed_attempts;
   std::map<JobId, AttemptKey> jobs;
   std::set<AttemptKey> owing;
+  std::string collection, metadata;
+  std::int32_t untold = 0;  // messages in the outbox
 
   void put(const core::AttemptRecord& attempt, Fence fence) {
     const AttemptKey key(attempt.task, attempt.attempt);
@@ -66,7 +68,7 @@ struct StoredRun {
       owing.insert(key);
     }
   }
-  void reopen() { row.open = core::is_open(row, !owing.empty()); }
+  void reopen() { row.open = core::is_open(row, !owing.empty() || untold > 0); }
 };
 
 core::OwedRecord owed_of(const core::AttemptRecord& attempt) {
@@ -88,7 +90,14 @@ struct MemoryStore::State {
   std::map<ProjectId, std::vector<NodeView>> views;
   std::map<ProjectId, std::map<NodeId, std::size_t>> positions;  // in its view
   std::map<ProjectId, RunId> newest;
-  std::set<ReplicaId> gone;
+  std::set<ReplicaId> joined, gone;
+  std::map<ProjectId, ProjectDocument> projects;
+  struct Waiting {
+    Outgoing message;
+    core::Instant since;
+  };
+  std::map<std::int64_t, Waiting> outbox;
+  std::int64_t last_message = 0;
 
   StoredRun* find(const RunKey& key) {
     const auto found = runs.find(key);
@@ -111,11 +120,14 @@ Result<RunKey> MemoryStore::State::create(NewRun run) {
     if (other.definition->uuid == run.uuid)
       return fail({.code = "store.bad_run", .what = "another run has this uuid", .where = core::to_text(key), .way_out = {}});
     if (key.project != run.project) continue;
+    if (!run.collection.empty() && other.collection == run.collection) return fail(core::collection_exists(key));
     if (!core::is_final(other.row.record.result)) return fail(core::run_exists(key));
     if (key.user == run.user) iteration = std::max(iteration, key.iteration.value() + 1);
   }
   const RunKey key{run.user, run.project, Iteration(iteration)};
   auto& stored = runs[key];
+  stored.collection = run.collection.empty() ? run.uuid.value() : std::move(run.collection);
+  stored.metadata = std::move(run.metadata);
   stored.definition = std::make_shared<const core::RunDefinition>(core::RunDefinition{.id = RunId(++last_run),
                                                                                       .uuid = std::move(run.uuid),
                                                                                       .key = key,
@@ -182,8 +194,9 @@ Result<Woken> MemoryStore::State::wake(const RunKey& key, const std::vector<JobI
              run->row.fence);  // written by no pass: it counts as written by the newest one, so that every later ticket brings it
   }
   run->reopen();
-  if (!run->row.open) return Woken{};
-  return Woken{core::wake(run->row, clock())};
+  Woken woken{.publish = false, .follower = run->row.follower};
+  if (run->row.open) woken.publish = core::wake(run->row, clock());
+  return woken;
 }
 
 Result<core::Ticket> MemoryStore::State::begin(const BeginPass& pass) {
@@ -234,8 +247,23 @@ Result<Committed> MemoryStore::State::commit(const core::Ticket& ticket, const c
       run.put(attempt, ticket.fence);
     }
   }
+  Committed committed{.woken = woken};
+  for (const auto& announcement : decision.announcements) {
+    Outgoing message{.id = ++last_message,
+                     .run = key->second,
+                     .run_id = ticket.run,
+                     .fence = ticket.fence,
+                     .n = static_cast<std::int32_t>(committed.messages.size()),
+                     .node = announcement.task ? run.definition->tasks[*announcement.task].node.id : NodeId(),
+                     .metadata = run.metadata,
+                     .what = announcement};
+    outbox.emplace(message.id, Waiting{message, clock()});
+    ++run.untold;
+    committed.messages.push_back(std::move(message));
+  }
   run.reopen();
-  return Committed{.woken = woken, .open = run.row.open};
+  committed.open = run.row.open;
+  return committed;
 }
 
 void MemoryStore::State::progress(const ProgressWrite& write) {
@@ -260,13 +288,28 @@ RunView MemoryStore::State::view(const StoredRun& run) const {
           .scheduled = run.row.scheduled,
           .processed = run.row.processed,
           .wake_at = run.row.wake_at,
-          .last_failure = run.row.last_failure};
+          .last_failure = run.row.last_failure,
+          .follower = run.row.follower,
+          .collection = run.collection};
 }
 
 MemoryStore::MemoryStore(std::function<core::Instant()> clock) : state_(std::make_unique<State>()) {
   state_->clock = std::move(clock);
 }
 MemoryStore::~MemoryStore() = default;
+
+awaitable<Result<void>> MemoryStore::put_project(ProjectDocument project) {
+  auto& stored = state_->projects[project.id];
+  if (!stored.id.value().empty() && stored.user != project.user) co_return fail(core::project_of_another(project.id));
+  stored = std::move(project);
+  co_return Result<void>();
+}
+
+awaitable<Result<ProjectDocument>> MemoryStore::project(ProjectId id) {
+  const auto found = state_->projects.find(id);
+  if (found == state_->projects.end()) co_return fail(core::project_not_found(id));
+  co_return found->second;
+}
 
 awaitable<Result<RunKey>> MemoryStore::create_run(NewRun run) { co_return state_->create(std::move(run)); }
 
@@ -275,7 +318,8 @@ awaitable<Result<Woken>> MemoryStore::wake(RunKey run, std::vector<JobId> jobs) 
 awaitable<Result<Woken>> MemoryStore::desire(RunKey run, core::Desire desire) {
   auto* stored = state_->find(run);
   if (stored == nullptr) co_return fail(core::run_not_found(run));
-  co_return Woken{core::desire(stored->row, desire, state_->clock())};
+  const bool publish = core::desire(stored->row, desire, state_->clock());
+  co_return Woken{.publish = publish, .follower = stored->row.follower};
 }
 
 awaitable<Result<core::Ticket>> MemoryStore::begin_pass(BeginPass pass) { co_return state_->begin(pass); }
@@ -301,7 +345,60 @@ awaitable<Result<std::vector<RunKey>>> MemoryStore::due(DuePolicy policy, std::s
 
 awaitable<Result<void>> MemoryStore::join(ReplicaId replica) {
   state_->gone.erase(replica);
+  state_->joined.insert(replica);
   co_return Result<void>();
+}
+
+awaitable<Result<bool>> MemoryStore::lives(ReplicaId replica) {
+  co_return state_->joined.contains(replica) && !state_->gone.contains(replica);
+}
+
+awaitable<Result<std::vector<RunView>>> MemoryStore::held(std::size_t max) {
+  std::vector<RunView> found;
+  for (const auto& [id, key] : state_->by_id) {
+    if (found.size() == max) break;
+    const auto& run = state_->runs.at(key);
+    if (run.row.open && run.row.record.held) found.push_back(state_->view(run));
+  }
+  co_return found;
+}
+
+awaitable<Result<Woken>> MemoryStore::release_held(RunKey run) {
+  auto* stored = state_->find(run);
+  if (stored == nullptr) co_return fail(core::run_not_found(run));
+  const bool publish = core::release_held(stored->row, state_->clock());
+  co_return Woken{.publish = publish, .follower = stored->row.follower};
+}
+
+awaitable<Result<std::vector<Outgoing>>> MemoryStore::outbox(core::Duration age, std::size_t max) {
+  const auto now = state_->clock();
+  std::vector<Outgoing> found;
+  for (const auto& [id, waiting] : state_->outbox) {
+    if (found.size() == max) break;
+    if (waiting.since + age <= now) found.push_back(waiting.message);
+  }
+  co_return found;
+}
+
+awaitable<Result<void>> MemoryStore::told(std::vector<std::int64_t> messages) {
+  for (const auto id : messages) {
+    const auto found = state_->outbox.find(id);
+    if (found == state_->outbox.end()) continue;
+    auto& run = state_->runs.at(found->second.message.run);
+    --run.untold;
+    run.reopen();
+    state_->outbox.erase(found);
+  }
+  co_return Result<void>();
+}
+
+awaitable<Result<std::vector<RunKey>>> MemoryStore::changed(std::vector<Watched> runs) {
+  std::vector<RunKey> found;
+  for (const auto& watched : runs) {
+    const auto* stored = state_->find(watched.run);
+    if (stored == nullptr || stored->row.fence > watched.known) found.push_back(watched.run);
+  }
+  co_return found;
 }
 
 void MemoryStore::declare_gone(const ReplicaId& replica) { state_->gone.insert(replica); }

@@ -16,6 +16,8 @@ class MemoryStore final : public Store {
   MemoryStore(const MemoryStore&) = delete;
   MemoryStore& operator=(const MemoryStore&) = delete;
 
+  awaitable<Result<void>> put_project(ProjectDocument project) override;
+  awaitable<Result<ProjectDocument>> project(ProjectId id) override;
   awaitable<Result<core::RunKey>> create_run(NewRun run) override;
   awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override;
@@ -25,6 +27,12 @@ class MemoryStore final : public Store {
   awaitable<Result<std::vector<core::RunKey>>> due(DuePolicy policy, std::size_t max) override;
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
+  awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;
+  awaitable<Result<Woken>> release_held(core::RunKey run) override;
+  awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
+  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override;
+  awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override;
   awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) override;
   awaitable<Result<RunView>> run(core::RunKey run) override;
   awaitable<Result<std::vector<TaskView>>> tasks(core::RunKey run, Fence since) override;

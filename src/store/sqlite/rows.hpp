@@ -18,7 +18,8 @@ struct StoredRun {
   std::string request;
   bool keep_going = false;
   bool simulated = false;
-  bool newest = false;  ///< of its project
+  bool newest = false;               ///< of its project
+  std::string collection, metadata;  ///< see NewRun; empty: none
   core::RunRow row;
 };
 
@@ -31,6 +32,7 @@ class RunRows {
   std::vector<StoredRun> open_ones();
   std::optional<core::RunKey> unfinished(const ProjectId& project);
   bool has(const RunUuid& uuid);
+  std::optional<core::RunKey> of_collection(const ProjectId& project, const std::string& collection);
   /// Its id and iteration are given here; it becomes the newest of its project.
   void insert(StoredRun& run);
   /// Writes what differs.
@@ -38,8 +40,18 @@ class RunRows {
 
  private:
   Database& database_;
-  Statement by_key_, by_id_, of_project_, open_, unfinished_, has_uuid_, iteration_, not_newest_, insert_, update_marks_,
-      update_record_;
+  Statement by_key_, by_id_, of_project_, open_, unfinished_, has_uuid_, iteration_, not_newest_, of_collection_, insert_,
+      update_marks_, update_record_;
+};
+
+class ProjectRows {
+ public:
+  explicit ProjectRows(Database& database);
+  std::optional<ProjectDocument> find(const ProjectId& id);
+  void put(const ProjectDocument& project);
+
+ private:
+  Statement find_, put_;
 };
 
 class DefinitionRows {

@@ -9,7 +9,7 @@ namespace {
 #define RUN_COLUMNS                                                                                                           \
   "run_id, uuid, user_id, project_uuid, iteration, request, keep_going, simulated, newest, result, desire, cancelled, held, " \
   "created, started, ended, scheduled, processed, wake_at, published, republished, fence, committed, failures, begun_by, "    \
-  "follower, open, last_failure"
+  "follower, open, last_failure, collection_run_id, metadata"
 
 StoredRun read(const Database& database, Statement::Rows& rows) {
   StoredRun run;
@@ -44,6 +44,8 @@ StoredRun read(const Database& database, Statement::Rows& rows) {
   run.row.follower = ReplicaId(std::string(rows.text()));
   run.row.open = rows.truth();
   run.row.last_failure = rows.text();
+  run.collection = rows.some_text().value_or(std::string_view());
+  run.metadata = rows.some_text().value_or(std::string_view());
   return run;
 }
 
@@ -58,7 +60,30 @@ std::optional<StoredRun> read_one(const Database& database, Statement::Rows rows
   return read(database, rows);
 }
 
+std::optional<core::RunKey> key_in(Statement::Rows rows, const ProjectId& project) {
+  if (!rows.next()) return std::nullopt;
+  const UserId user(rows.number());
+  return core::RunKey{user, project, Iteration(rows.number())};
+}
+
 }  // namespace
+
+ProjectRows::ProjectRows(Database& database)
+    : find_(database, "SELECT prj_owner, name, document FROM projects WHERE uuid = ?"),
+      put_(database, "INSERT OR REPLACE INTO projects (uuid, prj_owner, name, document) VALUES (?, ?, ?, ?)") {}
+
+std::optional<ProjectDocument> ProjectRows::find(const ProjectId& id) {
+  auto rows = find_.rows(id.value());
+  if (!rows.next()) return std::nullopt;
+  ProjectDocument project{.id = id, .user = UserId(rows.number())};
+  project.name = rows.text();
+  project.document = rows.text();
+  return project;
+}
+
+void ProjectRows::put(const ProjectDocument& project) {
+  put_.run(project.id.value(), project.user.value(), project.name, project.document);
+}
 
 RunRows::RunRows(Database& database)
     : database_(database),
@@ -72,10 +97,11 @@ RunRows::RunRows(Database& database)
       has_uuid_(database, "SELECT 1 FROM comp_runs WHERE uuid = ?"),
       iteration_(database, "SELECT coalesce(max(iteration), 0) + 1 FROM comp_runs WHERE project_uuid = ? AND user_id = ?"),
       not_newest_(database, "UPDATE comp_runs SET newest = 0 WHERE project_uuid = ? AND newest = 1"),
+      of_collection_(database, "SELECT user_id, iteration FROM comp_runs WHERE project_uuid = ? AND collection_run_id = ?"),
       insert_(database,
               "INSERT INTO comp_runs (uuid, user_id, project_uuid, iteration, request, keep_going, simulated, newest, result, "
-              "created)"
-              " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"),
+              "created, collection_run_id, metadata)"
+              " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)"),
       // In two, as the columns of the second are in indexes that a pass seldom has to touch.
       update_marks_(database,
                     "UPDATE comp_runs SET scheduled = ?, processed = ?, wake_at = ?, published = ?, republished = ?, fence = ?,"
@@ -98,10 +124,11 @@ std::vector<StoredRun> RunRows::of_project(const ProjectId& project, std::size_t
 std::vector<StoredRun> RunRows::open_ones() { return read_all(database_, open_.rows()); }
 
 std::optional<core::RunKey> RunRows::unfinished(const ProjectId& project) {
-  auto rows = unfinished_.rows(project.value());
-  if (!rows.next()) return std::nullopt;
-  const UserId user(rows.number());
-  return core::RunKey{user, project, Iteration(rows.number())};
+  return key_in(unfinished_.rows(project.value()), project);
+}
+
+std::optional<core::RunKey> RunRows::of_collection(const ProjectId& project, const std::string& collection) {
+  return key_in(of_collection_.rows(project.value(), collection), project);
 }
 
 bool RunRows::has(const RunUuid& uuid) { return has_uuid_.rows(uuid.value()).next(); }
@@ -113,7 +140,8 @@ void RunRows::insert(StoredRun& run) {
   }
   not_newest_.run(run.key.project.value());
   insert_.run(run.uuid.value(), run.key.user.value(), run.key.project.value(), run.key.iteration.value(), run.request,
-              run.keep_going, run.simulated, core::to_db(run.row.record.result), run.row.record.created);
+              run.keep_going, run.simulated, core::to_db(run.row.record.result), run.row.record.created, if_any(run.collection),
+              if_any(run.metadata));
   run.id = RunId(sqlite3_last_insert_rowid(database_.connection()));
   run.newest = true;
 }

@@ -28,6 +28,12 @@ awaitable<std::invoke_result_t<Call&>> SqliteStore::in_lane(Call call) {
   co_return std::move(*answer);
 }
 
+awaitable<Result<void>> SqliteStore::put_project(ProjectDocument project) {
+  return in_lane([work = work_.get(), project = std::move(project)] { return work->put_project(project); });
+}
+awaitable<Result<ProjectDocument>> SqliteStore::project(ProjectId id) {
+  return in_lane([work = work_.get(), id = std::move(id)] { return work->project(id); });
+}
 awaitable<Result<core::RunKey>> SqliteStore::create_run(NewRun run) {
   return in_lane([work = work_.get(), run = std::move(run)]() mutable { return work->create_run(std::move(run)); });
 }
@@ -56,6 +62,20 @@ awaitable<Result<void>> SqliteStore::join(ReplicaId replica) {
 }
 awaitable<Result<std::vector<core::RunKey>>> SqliteStore::orphans(std::size_t max) {
   return in_lane([work = work_.get(), max] { return work->orphans(max); });
+}
+awaitable<Result<bool>> SqliteStore::lives(ReplicaId replica) {
+  return in_lane([work = work_.get(), replica = std::move(replica)] { return work->lives(replica); });
+}
+awaitable<Result<std::vector<RunView>>> SqliteStore::held(std::size_t max) {
+  return in_lane([work = work_.get(), max] { return work->held(max); });
+}
+awaitable<Result<Woken>> SqliteStore::release_held(core::RunKey run) {
+  return in_lane([work = work_.get(), run = std::move(run)] { return work->release_held(run); });
+}
+awaitable<Result<std::vector<Outgoing>>> SqliteStore::outbox(core::Duration, std::size_t) { co_return std::vector<Outgoing>{}; }
+awaitable<Result<void>> SqliteStore::told(std::vector<std::int64_t>) { co_return Result<void>{}; }
+awaitable<Result<std::vector<core::RunKey>>> SqliteStore::changed(std::vector<Watched> runs) {
+  return in_lane([work = work_.get(), runs = std::move(runs)] { return work->changed(runs); });
 }
 awaitable<Result<std::vector<RunView>>> SqliteStore::runs(ProjectId project, std::size_t max) {
   return in_lane([work = work_.get(), project = std::move(project), max] { return work->runs(project, max); });

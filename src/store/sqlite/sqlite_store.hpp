@@ -27,6 +27,8 @@ class SqliteStore final : public Store {
   /// What a person should know of how the file is used (a network file system, a copy); empty: nothing.
   [[nodiscard]] std::string note() const;
 
+  awaitable<Result<void>> put_project(ProjectDocument project) override;
+  awaitable<Result<ProjectDocument>> project(ProjectId id) override;
   awaitable<Result<core::RunKey>> create_run(NewRun run) override;
   awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override;
@@ -37,6 +39,13 @@ class SqliteStore final : public Store {
   /// The replicas that joined through this object live; every other one is gone, as one process has the file.
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
+  awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;
+  awaitable<Result<Woken>> release_held(core::RunKey run) override;
+  /// There is no outbox here: nobody subscribes to an embedded Baton. These two answer with nothing.
+  awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
+  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override;
+  awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override;
   awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) override;
   awaitable<Result<RunView>> run(core::RunKey run) override;
   awaitable<Result<std::vector<TaskView>>> tasks(core::RunKey run, Fence since) override;

@@ -13,6 +13,7 @@ using sqlite::StoredRun;
 namespace {
 
 RunView view_of(StoredRun run) {
+  auto uuid = run.uuid.value();
   return {.id = run.id,
           .uuid = std::move(run.uuid),
           .key = std::move(run.key),
@@ -25,7 +26,9 @@ RunView view_of(StoredRun run) {
           .scheduled = run.row.scheduled,
           .processed = run.row.processed,
           .wake_at = run.row.wake_at,
-          .last_failure = std::move(run.row.last_failure)};
+          .last_failure = std::move(run.row.last_failure),
+          .follower = std::move(run.row.follower),
+          .collection = run.collection.empty() ? std::move(uuid) : std::move(run.collection)};
 }
 
 }  // namespace
@@ -40,6 +43,7 @@ SqliteStore::Work::Work(Runtime& runtime, const Options& options)
       join_(database_,
             "INSERT INTO replicas (id, version, seen) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"),
       others_left_(database_, "DELETE FROM replicas WHERE id <> ?"),
+      projects_(database_),
       runs_(database_),
       definitions_(database_),
       tasks_(database_),
@@ -49,9 +53,14 @@ SqliteStore::Work::Work(Runtime& runtime, const Options& options)
   if (options.read_only) database_.execute("PRAGMA query_only = 1");
 }
 
-// One process writes, so its clock is the store's; it never goes back while the process lives.
+// One process writes, so its clock is the store's. It never goes back while the process lives, and never stands still: set back, it goes on
+// from where it was.
 core::Instant SqliteStore::Work::now() {
-  last_now_ = std::max(last_now_, runtime_.wall());
+  const auto steady = runtime_.steady();
+  const auto elapsed = last_now_ == core::Instant{} ? core::Duration::zero() : steady - last_steady_;
+  const auto wall = runtime_.wall();
+  last_now_ = wall < last_now_ ? last_now_ + elapsed : wall;
+  last_steady_ = steady;
   return last_now_;
 }
 
@@ -149,18 +158,39 @@ std::vector<sqlite::AttemptKey> SqliteStore::Work::attempts_of(sqlite::CachedRun
   return attempts;
 }
 
+Result<void> SqliteStore::Work::put_project(const ProjectDocument& project) {
+  return write([&]() -> Result<void> {
+    const auto before = projects_.find(project.id);
+    if (before && before->user != project.user) return fail(core::project_of_another(project.id));
+    projects_.put(project);
+    return {};
+  });
+}
+
+Result<ProjectDocument> SqliteStore::Work::project(const ProjectId& id) {
+  return read([&]() -> Result<ProjectDocument> {
+    auto found = projects_.find(id);
+    if (!found) return fail(core::project_not_found(id));
+    return std::move(*found);
+  });
+}
+
 Result<core::RunKey> SqliteStore::Work::create_run(NewRun run) {
   if (auto bad = core::check_new_run(run.uuid, run.tasks, run.project_nodes)) return fail(std::move(*bad));
   return write([&]() -> Result<core::RunKey> {
     if (runs_.has(run.uuid)) {
       return fail({.code = "store.bad_run", .what = "another run has this uuid", .where = run.uuid.value(), .way_out = {}});
     }
+    if (const auto begun = runs_.of_collection(run.project, run.collection); begun && !run.collection.empty())
+      return fail(core::collection_exists(*begun));
     if (const auto unfinished = runs_.unfinished(run.project)) return fail(core::run_exists(*unfinished));
     StoredRun stored{.uuid = run.uuid,
                      .key = {run.user, run.project, {}},
                      .request = run.request,
                      .keep_going = run.keep_going,
-                     .simulated = run.simulated};
+                     .simulated = run.simulated,
+                     .collection = run.collection,
+                     .metadata = run.metadata};
     stored.row.record.created = now();
     runs_.insert(stored);
     for (auto& [key, other] : cache_) {
@@ -201,7 +231,7 @@ Result<Woken> SqliteStore::Work::wake(const core::RunKey& key, const std::vector
       }
     }
     run.row.open = still_open(run);
-    Woken woken;
+    Woken woken{.publish = false, .follower = run.row.follower};
     if (run.row.open) woken.publish = core::wake(run.row, now());
     save(*cached, before);
     return woken;
@@ -215,7 +245,7 @@ Result<Woken> SqliteStore::Work::desire(const core::RunKey& key, core::Desire de
     const auto before = cached->run.row;
     const bool publish = core::desire(cached->run.row, desire, now());
     save(*cached, before);
-    return Woken{publish};
+    return Woken{.publish = publish, .follower = cached->run.row.follower};
   });
 }
 
@@ -345,6 +375,39 @@ Result<std::vector<core::RunKey>> SqliteStore::Work::orphans(std::size_t max) {
       core::orphan(row, time);
       return true;
     });
+  });
+}
+
+Result<std::vector<RunView>> SqliteStore::Work::held(std::size_t max) {
+  return read([&]() -> Result<std::vector<RunView>> {
+    std::vector<RunView> views;
+    for (auto& run : runs_.open_ones()) {
+      if (views.size() == max) break;
+      if (run.row.record.held) views.push_back(view_of(std::move(run)));
+    }
+    return views;
+  });
+}
+
+Result<Woken> SqliteStore::Work::release_held(const core::RunKey& key) {
+  return write([&]() -> Result<Woken> {
+    auto* cached = load(key);
+    if (cached == nullptr) return fail(core::run_not_found(key));
+    const auto before = cached->run.row;
+    const bool publish = core::release_held(cached->run.row, now());
+    save(*cached, before);
+    return Woken{.publish = publish, .follower = cached->run.row.follower};
+  });
+}
+
+Result<std::vector<core::RunKey>> SqliteStore::Work::changed(const std::vector<Watched>& runs) {
+  return read([&]() -> Result<std::vector<core::RunKey>> {
+    std::vector<core::RunKey> changed;
+    for (const auto& watched : runs) {
+      const auto run = runs_.find(watched.run);
+      if (!run || run->row.fence > watched.known) changed.push_back(watched.run);
+    }
+    return changed;
   });
 }
 

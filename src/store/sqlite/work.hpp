@@ -17,6 +17,8 @@ class SqliteStore::Work {
   Work(Runtime& runtime, const Options& options);
   [[nodiscard]] const std::string& note() const { return database_.note(); }
 
+  Result<void> put_project(const ProjectDocument& project);
+  Result<ProjectDocument> project(const ProjectId& id);
   Result<core::RunKey> create_run(NewRun run);
   Result<Woken> wake(const core::RunKey& run, const std::vector<JobId>& jobs);
   Result<Woken> desire(const core::RunKey& run, core::Desire desire);
@@ -26,6 +28,10 @@ class SqliteStore::Work {
   Result<std::vector<core::RunKey>> due(DuePolicy policy, std::size_t max);
   Result<void> join(const ReplicaId& replica);
   Result<std::vector<core::RunKey>> orphans(std::size_t max);
+  Result<bool> lives(const ReplicaId& replica) { return living_.contains(replica); }
+  Result<std::vector<RunView>> held(std::size_t max);
+  Result<Woken> release_held(const core::RunKey& run);
+  Result<std::vector<core::RunKey>> changed(const std::vector<Watched>& runs);
   Result<std::vector<RunView>> runs(const ProjectId& project, std::size_t max);
   Result<RunView> run(const core::RunKey& run);
   Result<std::vector<TaskView>> tasks(const core::RunKey& run, Fence since);
@@ -64,6 +70,7 @@ class SqliteStore::Work {
 
   Runtime& runtime_;
   core::Instant last_now_{};
+  core::Duration last_steady_{};
   std::set<ReplicaId> living_;
   std::set<ReplicaId> introduced_;                                // those whose row is written
   std::shared_ptr<const core::RunDefinition> newest_definition_;  // of the run that was made or read last: never changes
@@ -72,6 +79,7 @@ class SqliteStore::Work {
   std::int64_t data_version_ = 0;
   sqlite::Database database_;
   sqlite::Statement begin_write_, begin_read_, commit_, version_, join_, others_left_;
+  sqlite::ProjectRows projects_;
   sqlite::RunRows runs_;
   sqlite::DefinitionRows definitions_;
   sqlite::TaskRows tasks_;
