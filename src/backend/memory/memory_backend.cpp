@@ -79,6 +79,12 @@ awaitable<Result<void>> MemoryBackend::release(core::RunKey run, std::vector<Job
   co_return Result<void>();
 }
 
+void MemoryBackend::unfollow(core::RunKey run) {
+  runs_.erase(run);
+  pushes_.erase(run);
+  std::erase_if(progress_, [&run](const JobProgress& told) { return told.run == run; });
+}
+
 awaitable<Result<std::vector<Push>>> MemoryBackend::pushes() {
   while (!closed_ && pushes_.empty()) co_await pushed_->wait();
   if (closed_) co_return fail({.code = "backend.closed", .what = "the backend is closed", .where = {}, .way_out = {}});
@@ -99,7 +105,7 @@ void MemoryBackend::close() {
 
 void MemoryBackend::lose_stream() {
   for (auto& [run, followed] : runs_) {
-    for (auto& [job, following] : followed.jobs) following.news = ++followed.last;
+    for (auto& [job, following] : followed.jobs) following.news = followed.last = ++numbered_;
     pushes_[run].stream_lost = true;
   }
   if (!pushes_.empty()) pushed_->notify();
@@ -120,11 +126,11 @@ void MemoryBackend::follow(const core::RunKey& run, const JobId& job) {
   auto& followed = runs_[run];
   const auto [at, fresh] = followed.jobs.try_emplace(job);
   if (!fresh) return;
-  at->second.news = ++followed.last;
+  at->second.news = followed.last = ++numbered_;
   fetch(run, job);
 }
 
-void MemoryBackend::unfollow(const core::RunKey& run, const JobId& job) {
+void MemoryBackend::forget(const core::RunKey& run, const JobId& job) {
   const auto followed = runs_.find(run);
   if (followed != runs_.end()) followed->second.jobs.erase(job);
 }
@@ -132,7 +138,7 @@ void MemoryBackend::unfollow(const core::RunKey& run, const JobId& job) {
 void MemoryBackend::told(const core::RunKey& run, const JobId& job) {
   if (!follows(run, job)) return;
   auto& followed = runs_.at(run);
-  followed.jobs.at(job).news = ++followed.last;
+  followed.jobs.at(job).news = followed.last = ++numbered_;
   fetch(run, job);
   push(run, job);
 }

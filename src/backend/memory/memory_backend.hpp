@@ -22,6 +22,7 @@ class MemoryBackend final : public Backend {
   awaitable<Result<void>> bar(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) override;
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override;
+  void unfollow(core::RunKey run) override;
   awaitable<Result<std::vector<Push>>> pushes() override;
   std::vector<JobProgress> take_progress() override;
   [[nodiscard]] std::uint32_t slots() const override { return cluster_.slots(); }
@@ -42,14 +43,15 @@ class MemoryBackend final : public Backend {
     bool fetching = false;
   };
   struct Followed {
-    std::uint64_t last = 0;
+    std::uint64_t last = 0;  ///< number of its newest news
     std::map<JobId, Following> jobs;
   };
 
   void follow(const core::RunKey& run, const JobId& job);
   /// The cluster says that this job changed.
   void told(const core::RunKey& run, const JobId& job);
-  void unfollow(const core::RunKey& run, const JobId& job);
+  /// The cluster says that this job was released.
+  void forget(const core::RunKey& run, const JobId& job);
   [[nodiscard]] bool follows(const core::RunKey& run, const JobId& job) const;
   void push(const core::RunKey& run, const JobId& job);
   void fetch(const core::RunKey& run, const JobId& job);
@@ -60,6 +62,7 @@ class MemoryBackend final : public Backend {
   std::uint64_t id_;
   std::unique_ptr<Event> pushed_;
   std::map<core::RunKey, Followed> runs_;
+  std::uint64_t numbered_ = 0;  ///< news of all runs: a run that is followed anew goes on above its old cursors
   struct Pushed {
     bool stream_lost = false;
     std::set<JobId> jobs;

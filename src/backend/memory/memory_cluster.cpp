@@ -193,7 +193,7 @@ void MemoryCluster::release(Record& released) {
   forget(released);
   released.released = true;
   const auto job = released.job.id;
-  for (const auto& [id, client] : clients_) client->unfollow(released.run, job);
+  for (const auto& [id, client] : clients_) client->forget(released.run, job);
 }
 
 void MemoryCluster::forget(Record& forgotten) {
