@@ -204,8 +204,8 @@ class Keeper {
     }
     if (children) reap();
     machine_.tick(moment(), journal_.room(machine_.wanted_room()));
-    act();
-    flush_all();
+    do act();
+    while (!flush_all());
     compact();
   }
 
@@ -373,7 +373,8 @@ class Keeper {
     if (connection.inbox.broken()) drop(fd);
   }
 
-  void flush_all() {
+  /// False: connections were dropped, and what that means has to be told.
+  bool flush_all() {
     std::vector<int> broken;
     for (auto& [fd, connection] : connections_) {
       if (connection.outbox.empty() && !connection.waits_to_write) continue;
@@ -390,6 +391,7 @@ class Keeper {
       }
     }
     for (const int fd : broken) drop(fd);
+    return broken.empty();
   }
 
   const KeeperOptions options_;

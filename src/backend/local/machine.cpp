@@ -146,6 +146,7 @@ void Machine::disconnected(Connection connection) {
       const auto serial = *at++;
       auto& job = jobs_.at(serial);
       if (job.connection != connection) continue;
+      out_.news.push_back({.id = job.spec.id, .status = Status::unknown});  // another Baton may follow it, and send it itself
       line->erase(job.place);
       erase(serial);
     }

@@ -1,7 +1,8 @@
 /// What the keeper decides, without I/O: it is told what happened and answers with what to do next. keeper.cpp drives it.
 ///
 /// It alone decides whether a job is begun or barred. A begin is written before it is done; so whoever sends a job how often, it is begun
-/// at most once. Jobs that wait live in memory only, and go with the connection that sent them: nothing begins for a Baton that is gone.
+/// at most once. Jobs that wait live in memory only, and go with the connection that sent them last: nothing begins for a Baton that is gone.
+/// Slots and capacity are those of the newest hello, whoever said it: who shares a state directory is configured alike.
 #pragma once
 
 #include <cstdint>

@@ -331,6 +331,34 @@ TEST_F(KeeperMachine, what_waits_goes_with_its_connection) {
   EXPECT_EQ(ask("a").status, Status::ended);
 }
 
+TEST_F(KeeperMachine, what_goes_with_its_connection_is_told_to_the_others) {
+  hello(1, {});
+  send({spec("a"), spec("b")});
+  run(tick());
+  tick();
+
+  machine_.disconnected(us);
+
+  const auto out = machine_.take();
+  ASSERT_EQ(out.news.size(), 1u);
+  EXPECT_EQ(out.news[0].id, "b");
+  EXPECT_EQ(out.news[0].status, Status::unknown);
+}
+
+TEST_F(KeeperMachine, slots_are_those_of_the_newest_hello) {
+  hello(1, {});
+  send({spec("a"), spec("b"), spec("c")});
+  EXPECT_EQ(run(tick()), std::vector<std::string>{"a"});
+
+  machine_.heard(us + 1, Hello{.slots = 3, .capacity = {}, .environment = {}}, now_);
+  EXPECT_EQ(run(tick()), (std::vector<std::string>{"b", "c"}));
+  machine_.disconnected(us + 1);
+  exit("a");
+  send("d");
+
+  EXPECT_EQ(run(tick()), std::vector<std::string>{"d"});
+}
+
 TEST_F(KeeperMachine, what_another_connection_sends_as_well_stays) {
   hello(1, {});
   send({spec("a"), spec("b")});
