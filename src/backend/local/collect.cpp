@@ -239,6 +239,7 @@ tl::expected<core::Products, Failure> publish_products(const Ticket& ticket, con
   }
   const Publication publication{.work = ticket.work, .inode = report.inode, .target = out + "/" + ticket.folder, .names = names};
   const bool before = is_published(publication);
+  if (!before) resolve_links(publication);  // what is stamped is what is published
   auto products = products_in(ticket, before ? publication.target : ticket.work);
   if (!products) return products;
   const auto done = publish(publication);
@@ -262,7 +263,7 @@ std::vector<std::string> moved_inputs(const std::vector<core::Stamp>& stamps) {
 
 }  // namespace
 
-bool is_quick(const Ticket& ticket, const Report& report) {
+bool is_quick(const Ticket& ticket, const Report& report, const std::string& out) {
   struct stat seen{};
   if (ticket.stamps.size() > quick_stamps_max) return false;
   if (::stat(ticket.log().c_str(), &seen) == 0 && static_cast<std::uint64_t>(seen.st_size) > log_bytes_max) return false;
@@ -270,7 +271,10 @@ bool is_quick(const Ticket& ticket, const Report& report) {
   std::uint64_t bytes = 0;
   for (const auto& output : ticket.outputs) {
     if (output.kind == core::OutputKind::directory) return false;
-    if (core::is_path(output.kind) && ::stat((ticket.work + "/" + output.name).c_str(), &seen) == 0 && !output.by_stat)
+    if (!core::is_path(output.kind) || output.by_stat) continue;
+    const auto there = [&](const std::string& folder) { return ::stat((folder + "/" + output.name).c_str(), &seen) == 0; };
+    if (there(ticket.work) ||
+        there(out + "/" + ticket.folder))  // published already, by a Baton that was killed or by another replica
       bytes += static_cast<std::uint64_t>(seen.st_size);
   }
   return bytes <= quick_bytes_max;

@@ -14,9 +14,9 @@ inline constexpr std::uint64_t log_bytes_max = 64u << 20;   ///< R18: the first 
 inline constexpr std::uint64_t value_bytes_max = 1u << 20;  ///< R18: of one value
 
 /// Whether collecting costs so little that a loop may do it itself: nothing to read, copy or walk.
-[[nodiscard]] bool is_quick(const Ticket& ticket, const Report& report);
+[[nodiscard]] bool is_quick(const Ticket& ticket, const Report& report, const std::string& out);
 
-/// Blocking. Can be called again after a crash at any point: it gives the same, publishing included (R2).
+/// Blocking. Can be called again after a crash at any point: it gives the same, publishing included (R2). By one at a time: turn.hpp.
 /// @param out  the folder of published outputs
 [[nodiscard]] core::JobEnd collect(const Ticket& ticket, const Report& report, const std::string& out);
 

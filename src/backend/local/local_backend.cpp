@@ -13,6 +13,7 @@
 #include "backend/local/progress.hpp"
 #include "backend/local/publish.hpp"
 #include "backend/local/ticket.hpp"
+#include "backend/local/turn.hpp"
 
 extern char** environ;
 
@@ -30,6 +31,9 @@ constexpr core::Duration begin_delay = std::chrono::milliseconds(50);
 constexpr core::Duration gather_pause = std::chrono::milliseconds(5);
 constexpr std::uint32_t backlog_per_slot = 8;
 constexpr core::Duration progress_pause = std::chrono::milliseconds(500);
+/// How long to wait for another replica to collect an end; doubles. What it finds comes as its push sooner, as a rule.
+constexpr core::Duration turn_pause_min = std::chrono::milliseconds(2);
+constexpr core::Duration turn_pause_max = std::chrono::milliseconds(100);
 
 Error unavailable(const std::string& why) {
   return {.code = "backend.unavailable",
@@ -43,6 +47,12 @@ void rethrow(std::exception_ptr thrown) {
 
 bool is_final(Seen seen) {
   return seen == Seen::barred || seen == Seen::dead || seen == Seen::done || seen == Seen::erred || seen == Seen::unknown;
+}
+
+/// Of a success that was released: not before the keeper has said so, since another replica may collect it until then.
+void remove_leftovers(const Ticket& ticket) {
+  ::unlink(ticket.outputs_file().c_str());
+  forget_publication(ticket.work);
 }
 
 std::map<std::string, double> capacity_of(const LocalOptions& options) {
@@ -64,6 +74,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   awaitable<Observed> observe(core::RunKey run, std::vector<JobId> ask, Cursor after);
   awaitable<Result<void>> say(core::RunKey run, Request request, std::vector<JobId> jobs, bool gives_up_sending);
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs);
+  void unfollow(const core::RunKey& run);
   awaitable<Result<std::vector<Push>>> pushes();
   std::vector<JobProgress> take_progress() { return std::exchange(progress_, {}); }
   [[nodiscard]] std::uint32_t slots() const { return options_.slots; }
@@ -77,6 +88,8 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
     Seen seen = Seen::queued;
     std::uint64_t number = 0;  ///< of its newest news; 0: none yet
     std::optional<core::Instant> started;
+    std::uint64_t collecting = 0;  ///< number of the collecting whose end is awaited; 0: none
+    bool released = false;         ///< by another replica, while we collected
     std::shared_ptr<const core::JobEnd> end;
     std::optional<LogTail> tail;
   };
@@ -84,6 +97,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
     std::uint64_t last = 0;                     ///< number of its newest news
     std::map<std::uint64_t, std::string> news;  ///< number -> job
     std::set<std::uint64_t> forgotten;          ///< of these news, those that say `unknown`: dropped once they are told
+    std::set<std::string> unheard;              ///< jobs without news
   };
   struct Question {
     core::RunKey run;
@@ -100,11 +114,13 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   void adopt(Question& question, const std::vector<Report>& reports);
 
   // ---- news ---------------------------------------------------------------------------------------------------------------
+  Job& job_of(const core::RunKey& run, const std::string& id);
   void take(const Report& report);
   void note(const std::string& id, Job& job, Seen seen, bool at_once);
   void collect_end(const std::string& id, Job& job, const Report& report);
   static awaitable<void> collect_slowly(std::shared_ptr<Followed> self, std::string id, std::shared_ptr<const Ticket> ticket,
-                                        Report report);
+                                        std::uint64_t number, Report report, std::optional<Turn> turn);
+  [[nodiscard]] bool awaits(const std::string& id, std::uint64_t number) const;
   void collected(const std::string& id, core::JobEnd end);
   [[nodiscard]] core::Observation observation(const std::string& id, const Job& job) const;
   void push(const core::RunKey& run, const std::string& id, bool at_once);
@@ -122,6 +138,8 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   std::shared_ptr<Link> link_;
   std::unordered_map<std::string, Job> jobs_;  // looked up; walked only to find what the keeper is to be told again
   std::map<core::RunKey, Run> runs_;
+  std::uint64_t numbered_ = 0;  ///< news of all runs: a run that is followed anew goes on above its old cursors
+  std::uint64_t collectings_ = 0;
   std::map<std::uint64_t, Question*> questions_;
   std::uint64_t next_token_ = 1;
   std::map<core::RunKey, std::set<std::string>> ready_pushes_, late_pushes_;
@@ -204,7 +222,7 @@ void LocalBackend::Followed::adopt(Question& question, const std::vector<Report>
       question.unknown.insert(report.id);
       continue;
     }
-    jobs_[report.id].run = question.run;
+    job_of(question.run, report.id);
     take(report);
   }
 }
@@ -238,10 +256,9 @@ awaitable<Result<void>> LocalBackend::Followed::submit(std::vector<core::Job> jo
   const auto folder = options_.state + "/runs";
   Begin begin;
   for (const auto& job : jobs) {
-    auto& known = jobs_[job.id.value()];
+    auto& known = job_of(job.run, job.id.value());
     if (is_final(known.seen) && known.seen != Seen::unknown) continue;  // its news are there already
-    known.run = job.run;
-    known.ticket = std::make_shared<const Ticket>(ticket_of(job, folder));
+    known.ticket = std::make_shared<const Ticket>(ticket_of(job, folder, options_.by_project));
     known.spec = std::make_shared<const Spec>(spec_of(job, *known.ticket, no_inputs_));
     if (known.number == 0 || known.seen == Seen::unknown) note(job.id.value(), known, Seen::queued, false);
     begin.jobs.push_back(*known.spec);
@@ -265,7 +282,8 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
   const auto there = runs_.find(run);
   Observed observed{.cursor = {std::max(after.value, there == runs_.end() ? 0 : there->second.last)}};
   if (there != runs_.end()) {
-    auto& [last, news, forgotten] = there->second;
+    auto& news = there->second.news;
+    auto& forgotten = there->second.forgotten;
     while (!forgotten.empty() && *forgotten.begin() <= after.value) {  // released, told, and the telling committed
       const auto old = news.find(*forgotten.begin());
       jobs_.erase(old->second);
@@ -291,8 +309,7 @@ awaitable<Result<void>> LocalBackend::Followed::say(core::RunKey run, Request re
   const bool up = co_await link_->wait_up(answer_patience);
   if (!up) co_return fail(unavailable(link_->why_down()));
   for (const auto& id : jobs) {
-    auto& job = jobs_[id.value()];
-    job.run = run;
+    auto& job = job_of(run, id.value());
     if (gives_up_sending) job.spec = nullptr;  // it must not begin any more: never handed over again
   }
   link_->send(request);
@@ -302,29 +319,55 @@ awaitable<Result<void>> LocalBackend::Followed::say(core::RunKey run, Request re
 awaitable<Result<void>> LocalBackend::Followed::release(core::RunKey run, std::vector<JobId> jobs) {
   const auto self = shared_from_this();
   Forget forget;
-  for (const auto& id : jobs) {
-    forget.jobs.push_back(id.value());
-    const auto job = jobs_.find(id.value());
-    if (job == jobs_.end() || job->second.seen != Seen::done || job->second.ticket == nullptr) continue;
-    ::unlink(job->second.ticket->outputs_file().c_str());
-    forget_publication(job->second.ticket->work);
-  }
+  for (const auto& id : jobs) forget.jobs.push_back(id.value());
   auto done = co_await say(run, std::move(forget), std::move(jobs), false);
   co_return done;
 }
 
+void LocalBackend::Followed::unfollow(const core::RunKey& run) {
+  const auto forget = [this](const std::string& id) {
+    const auto job = jobs_.find(id);
+    if (job->second.number != 0 && job->second.seen == Seen::queued) --queued_;
+    jobs_.erase(job);
+    watched_.erase(id);
+  };
+  if (const auto followed = runs_.find(run); followed != runs_.end()) {
+    for (const auto& [number, id] : followed->second.news) forget(id);
+    for (const auto& id : followed->second.unheard) forget(id);
+    runs_.erase(followed);
+  }
+  ready_pushes_.erase(run);
+  late_pushes_.erase(run);
+  std::erase_if(progress_, [&run](const JobProgress& told) { return told.run == run; });
+}
+
 // ---- news ---------------------------------------------------------------------------------------------------------------------------
+LocalBackend::Followed::Job& LocalBackend::Followed::job_of(const core::RunKey& run, const std::string& id) {
+  const auto [at, fresh] = jobs_.try_emplace(id);
+  if (fresh) {
+    at->second.run = run;
+    runs_[run].unheard.insert(id);
+  }
+  return at->second;
+}
+
 void LocalBackend::Followed::take(const Report& report) {
   const auto found = jobs_.find(report.id);
   if (found == jobs_.end()) return;  // of another Baton
   auto& job = found->second;
   if (job.ticket == nullptr && !report.ticket.empty())
     if (auto ticket = decode_ticket(report.ticket)) job.ticket = std::make_shared<const Ticket>(std::move(*ticket));
-  if (job.seen == Seen::finished || (is_final(job.seen) && job.seen != Seen::unknown && report.status != Status::unknown)) return;
+  if (job.seen == Seen::finished) {
+    job.released = job.released || report.status == Status::unknown;
+    return;
+  }
+  if (is_final(job.seen) && job.seen != Seen::unknown && report.status != Status::unknown) return;
   if (report.status != Status::queued && report.status != Status::lacking) job.spec = nullptr;
   if (report.started_us != 0) job.started = core::Instant(core::Duration(report.started_us));
   switch (report.status) {
-    case Status::unknown: return note(report.id, job, Seen::unknown, false);
+    case Status::unknown:
+      if (job.seen == Seen::done) remove_leftovers(*job.ticket);
+      return note(report.id, job, Seen::unknown, false);
     case Status::queued: return note(report.id, job, Seen::queued, false);
     case Status::lacking: return note(report.id, job, Seen::lacking, false);
     case Status::running: return note(report.id, job, Seen::running, false);
@@ -341,7 +384,8 @@ void LocalBackend::Followed::note(const std::string& id, Job& job, Seen seen, bo
   auto& run = runs_[job.run];
   run.news.erase(job.number);
   run.forgotten.erase(job.number);
-  job.number = ++run.last;
+  run.unheard.erase(id);
+  job.number = run.last = ++numbered_;
   run.news.emplace_hint(run.news.end(), job.number, id);
   if (seen == Seen::unknown) run.forgotten.insert(job.number);
   if (seen == Seen::running) {
@@ -356,23 +400,51 @@ void LocalBackend::Followed::note(const std::string& id, Job& job, Seen seen, bo
 void LocalBackend::Followed::collect_end(const std::string& id, Job& job, const Report& report) {
   if (job.ticket == nullptr) return note(id, job, Seen::dead, true);  // a journal of another version: nothing can be collected
   read_progress(id, job);
-  if (is_quick(*job.ticket, report)) return collected(id, collect(*job.ticket, report, options_.out));
+  const auto number = job.collecting = ++collectings_;
+  job.released = false;
+  auto turn = Turn::take(options_.state, id);
+  if (turn && is_quick(*job.ticket, report, options_.out)) {
+    auto end = collect(*job.ticket, report, options_.out);
+    if (end.kind != core::EndKind::output) return collected(id, std::move(end));
+  }
   note(id, job, Seen::finished, false);
-  asio::co_spawn(executor_, collect_slowly(shared_from_this(), id, job.ticket, report), rethrow);
+  asio::co_spawn(executor_, collect_slowly(shared_from_this(), id, job.ticket, number, report, std::move(turn)), rethrow);
 }
 
 awaitable<void> LocalBackend::Followed::collect_slowly(std::shared_ptr<Followed> self, std::string id,
-                                                       std::shared_ptr<const Ticket> ticket, Report report) {
+                                                       std::shared_ptr<const Ticket> ticket, std::uint64_t number, Report report,
+                                                       std::optional<Turn> turn) {
+  for (auto pause = turn_pause_min; !turn; pause = std::min(pause * 2, turn_pause_max)) {
+    co_await self->runtime_.sleep(pause);
+    if (self->closed_ || !self->awaits(id, number)) co_return;
+    turn = Turn::take(self->options_.state, id);
+  }
   core::JobEnd end;
   const auto* out = &self->options_.out;
   co_await self->runtime_.blocking(Runtime::Lane::files, [&end, &ticket, &report, out] { end = collect(*ticket, report, *out); });
-  if (!self->closed_) self->collected(id, std::move(end));
+  turn.reset();
+  // Outputs that are not there: by the step's fault, or since another replica released the job and they are replaced by now.
+  if (end.kind == core::EndKind::output && !self->closed_ && self->awaits(id, number)) {
+    const std::vector<std::string> about{id};
+    const auto unknown = co_await self->ask(ticket->run, about);
+    static_cast<void>(unknown);  // what is said of a job that we follow is taken: it was released
+  }
+  if (!self->closed_ && self->awaits(id, number)) self->collected(id, std::move(end));
+}
+
+/// Whether the run was not let go of since.
+bool LocalBackend::Followed::awaits(const std::string& id, std::uint64_t number) const {
+  const auto job = jobs_.find(id);
+  return job != jobs_.end() && job->second.collecting == number;
 }
 
 void LocalBackend::Followed::collected(const std::string& id, core::JobEnd end) {
   auto& job = jobs_.at(id);
+  job.collecting = 0;
   job.end = std::make_shared<const core::JobEnd>(std::move(end));
   job.tail.reset();
+  // Its outputs may have gone while we looked for them: its end was committed by the one who released it.
+  if (job.released) return note(id, job, Seen::unknown, false);
   note(id, job, job.end->kind == core::EndKind::ok ? Seen::done : Seen::erred, true);
 }
 
@@ -424,8 +496,7 @@ awaitable<void> LocalBackend::Followed::push_later(std::shared_ptr<Followed> sel
 
 awaitable<Result<std::vector<Push>>> LocalBackend::Followed::pushes() {
   const auto self = shared_from_this();
-  while (!told_ && !closed_) co_await pushed_->wait();
-  told_ = false;
+  while (!closed_ && (!std::exchange(told_, false) || ready_pushes_.empty())) co_await pushed_->wait();
   if (closed_) co_return fail({.code = "backend.closed", .what = "the backend is closed"});
   std::vector<Push> all;
   for (auto& [run, ids] : std::exchange(ready_pushes_, {})) {
@@ -479,6 +550,7 @@ awaitable<Result<void>> LocalBackend::cancel(core::RunKey run, std::vector<core:
 awaitable<Result<void>> LocalBackend::release(core::RunKey run, std::vector<JobId> jobs) {
   return followed_->release(std::move(run), std::move(jobs));
 }
+void LocalBackend::unfollow(core::RunKey run) { followed_->unfollow(run); }
 awaitable<Result<std::vector<Push>>> LocalBackend::pushes() { return followed_->pushes(); }
 std::vector<JobProgress> LocalBackend::take_progress() { return followed_->take_progress(); }
 std::uint32_t LocalBackend::slots() const { return followed_->slots(); }

@@ -17,6 +17,7 @@ namespace baton::local {
 struct LocalOptions {
   std::string state;        ///< the state directory, absolute; made if it is missing
   std::string out;          ///< where outputs are published, absolute
+  bool by_project = false;  ///< each project's in `<out>/<project id>`; the same for all who share the state directory
   std::uint32_t slots = 1;  ///< jobs at a time (`-j`)
   /// What this host has: `cpu` (else as `slots`), `ram` in bytes, `gpu`, names of the user's own. What is not named is without limit.
   std::map<std::string, double> resources;
@@ -38,6 +39,7 @@ class LocalBackend final : public Backend {
   awaitable<Result<void>> bar(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) override;
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override;
+  void unfollow(core::RunKey run) override;
   awaitable<Result<std::vector<Push>>> pushes() override;
   std::vector<JobProgress> take_progress() override;
   [[nodiscard]] std::uint32_t slots() const override;

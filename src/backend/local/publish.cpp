@@ -61,19 +61,6 @@ bool keep_only(const std::string& folder, const std::string& prefix, const std::
   return good;
 }
 
-/// Outputs are plain files and folders: a link into the work directory, or to anywhere, would not survive.
-bool follow_links(const Publication& publication) {
-  for (const auto& name : publication.names) {
-    const auto path = publication.work + "/" + name;
-    std::error_code error;
-    if (!fs::is_symlink(path, error)) continue;
-    const auto copy = path + ".baton-copy";
-    fs::copy(fs::canonical(path, error), copy, fs::copy_options::recursive, error);
-    if (error || ::unlink(path.c_str()) != 0 || ::rename(copy.c_str(), path.c_str()) != 0) return false;
-  }
-  return true;
-}
-
 /// Moves `from` to `to`, whatever is there; that is at `from` afterwards, or gone. False: errno says why.
 bool move_or_exchange(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) == 0) return true;
@@ -97,6 +84,20 @@ bool move_or_exchange(const std::string& from, const std::string& to) {
     ::rename(aside.c_str(), to.c_str());
   errno = error;
   return moved;
+}
+
+/// The link is there, or what it leads to: never neither.
+bool resolve_link(const std::string& path) {
+  const auto copy = path + ".baton-copy";
+  remove_tree(copy);  // of one that was killed
+  std::error_code error;
+  const auto from = fs::canonical(path, error);
+  if (!error) fs::copy(from, copy, fs::copy_options::recursive, error);
+  if (error) {
+    remove_tree(copy);
+    return false;
+  }
+  return move_or_exchange(copy, path) && remove_tree(copy);
 }
 
 bool sync_tree(const std::string& root) {
@@ -145,6 +146,16 @@ Result<void> prepare_place(const Publication& publication) {
 
 }  // namespace
 
+bool resolve_links(const Publication& publication) {
+  bool good = true;
+  for (const auto& name : publication.names) {
+    const auto path = publication.work + "/" + name;
+    std::error_code error;
+    if (fs::is_symlink(path, error)) good = resolve_link(path) && good;
+  }
+  return good;
+}
+
 bool is_published(const Publication& publication) {
   const auto there = inode_of(publication.target);
   if (there == 0) return false;
@@ -158,7 +169,7 @@ Result<void> publish(const Publication& publication) {
     return {};
   }
   if (auto place = prepare_place(publication); !place) return place;
-  if (!follow_links(publication)) return trouble(publication, "a link among them leads nowhere");
+  if (!resolve_links(publication)) return trouble(publication, "a link among them leads nowhere");
   const std::set<std::string> names(publication.names.begin(), publication.names.end());
   if (!keep_only(publication.work, "", names)) return trouble(publication, std::strerror(errno));
   if (move_or_exchange(publication.work, publication.target)) {

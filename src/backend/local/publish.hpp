@@ -19,6 +19,9 @@ struct Publication {
 /// Where the outputs lie now: in `work`, or already in `target` (a Baton was killed between publishing and its commit).
 /// The folder's inode is the proof; across file systems, a note beside the work directory is.
 [[nodiscard]] bool is_published(const Publication& publication);
+/// Puts what links among the names lead to in their place, as a copy: outputs are plain files and folders. One that leads nowhere stays.
+/// Can be called again after a crash at any point. False: one could not be made.
+bool resolve_links(const Publication& publication);
 /// Can be called again after a crash at any point. Removes from the work directory what is not published, moves it to the target
 /// (exchanged with what is there), removes what was there. Another file system: copies, syncs, moves.
 /// Errors: runtime.publish; then the old outputs stand.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -70,6 +71,21 @@ std::vector<std::string> value_of(const core::Job& job, const Ticket& ticket, st
   return {name == "attempt" ? std::to_string(job.attempt) : job.node.value()};  // node.id, node.attempt
 }
 
+/// One name of a path, whatever the id is made of.
+std::string folder_of(const ProjectId& project) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string name;
+  for (const char letter : project.value()) {
+    const auto byte = static_cast<unsigned char>(letter);
+    const bool plain = std::isalnum(byte) != 0 || letter == '-' || letter == '_' || (letter == '.' && !name.empty());
+    if (plain)
+      name += letter;
+    else
+      (name += '%').append({digits[byte >> 4], digits[byte & 15]});
+  }
+  return name;
+}
+
 std::int64_t microseconds(const std::optional<core::Duration>& limit) {
   return limit ? std::max<std::int64_t>(1, limit->count()) : 0;
 }
@@ -121,10 +137,10 @@ std::optional<Ticket> decode_ticket(std::string_view bytes) {
   return in.good() && in.ended() ? std::optional(std::move(ticket)) : std::nullopt;
 }
 
-Ticket ticket_of(const core::Job& job, const std::string& runs) {
+Ticket ticket_of(const core::Job& job, const std::string& runs, bool by_project) {
   Ticket ticket{.run = job.run,
                 .node = job.node.value(),
-                .folder = job.folder,
+                .folder = by_project ? folder_of(job.run.project) + "/" + job.folder : job.folder,
                 .work = runs + "/" + job.run_uuid.value() + "/" + job.folder + "." + std::to_string(job.attempt),
                 .has_inputs = !job.simulated && !job.inputs.empty(),
                 .stamps = job.stamps,

@@ -334,6 +334,79 @@ TEST_P(BackendContract, an_end_is_pushed) {
   EXPECT_TRUE(found);
 }
 
+TEST_P(BackendContract, a_run_that_was_let_go_is_not_pushed_while_another_client_follows_it) {
+  start();
+  const auto other = world_->connect();
+  const auto job = world_->job({.lasts = true});
+  auto of_another_run = world_->job({.node = "other"});
+  of_another_run.run = {UserId(1), ProjectId("p"), Iteration(2)};
+  submit(job);
+  until(*world_, *backend_, job, Seen::running);
+  until(*world_, *other, job, Seen::running);
+
+  backend_->unfollow(any_run());
+  ASSERT_TRUE(wait(*world_, other->cancel(any_run(), {{job.id, true}})).has_value());
+  EXPECT_EQ(until(*world_, *other, job, ended).seen, Seen::erred);
+  submit(of_another_run);
+
+  bool told = false;
+  for (int i = 0; i < 10 && !told; ++i) {
+    const auto pushes = wait(*world_, backend_->pushes());
+    ASSERT_TRUE(pushes.has_value());
+    for (const auto& push : *pushes) EXPECT_EQ(push.run, of_another_run.run);
+    told = ended(look(*world_, *backend_, of_another_run));
+  }
+  EXPECT_TRUE(told);
+}
+
+TEST_P(BackendContract, a_run_that_was_let_go_is_forgotten_and_can_be_followed_anew) {
+  start();
+  const auto job = world_->job({});
+  submit(job);
+  until(*world_, *backend_, job, ended);
+  const auto old = observe(Cursor::begin());
+
+  backend_->unfollow(any_run());
+
+  EXPECT_TRUE(observe(Cursor::begin()).news.empty());
+  const auto asked = until(*world_, *backend_, job, ended);
+  EXPECT_EQ(asked.seen, Seen::done);
+  ASSERT_NE(asked.end, nullptr);
+  EXPECT_EQ(asked.end->products, old.news.at(0).end->products);
+  ASSERT_EQ(observe(Cursor::begin()).news.size(), 1u);
+  EXPECT_GT(observe(Cursor::begin()).cursor.value, old.cursor.value);  // a cursor of before hides nothing
+  EXPECT_EQ(world_->beginnings(job), 1);
+}
+
+TEST_P(BackendContract, a_run_that_was_let_go_is_pushed_once_it_is_followed_anew) {
+  start();
+  const auto job = world_->job({.lasts = true});
+  submit(job);
+  until(*world_, *backend_, job, Seen::running);
+  backend_->unfollow(any_run());
+  ASSERT_EQ(until(*world_, *backend_, job, Seen::running).seen, Seen::running);
+  const auto other = world_->connect();
+
+  ASSERT_TRUE(wait(*world_, other->cancel(any_run(), {{job.id, true}})).has_value());
+
+  bool told = false;
+  for (int i = 0; i < 10 && !told; ++i) {
+    const auto pushes = wait(*world_, backend_->pushes());
+    ASSERT_TRUE(pushes.has_value());
+    for (const auto& push : *pushes) EXPECT_EQ(push.run, any_run());
+    told = ended(look(*world_, *backend_, job));
+  }
+  EXPECT_TRUE(told);
+}
+
+TEST_P(BackendContract, a_run_that_nobody_follows_can_be_let_go) {
+  start();
+
+  backend_->unfollow(any_run());
+
+  EXPECT_EQ(look(*world_, *backend_, world_->job({})).seen, Seen::unknown);
+}
+
 TEST_P(BackendContract, nothing_is_pushed_once_it_is_closed) {
   start();
   backend_->close();

@@ -82,7 +82,8 @@ void answer_and_tell_the_end(const std::string& state, const core::Job& job) {
         const auto* query = request ? std::get_if<local::Query>(&*request) : nullptr;
         if (query == nullptr) continue;
         local::Answer answer{.token = query->token, .reports = {}};
-        for (const auto& id : query->jobs) answer.reports.push_back({.id = id, .status = local::Status::running, .ticket = ticket});
+        for (const auto& id : query->jobs)
+          answer.reports.push_back({.id = id, .status = local::Status::running, .ticket = ticket});
         auto words = local::encode(local::Response(answer));
         for (const auto& id : query->jobs)
           words += local::encode(local::Response(local::News{{{.id = id, .status = local::Status::ended, .code = 3}}}));
