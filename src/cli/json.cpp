@@ -81,28 +81,6 @@ std::string status_json(const std::optional<RunView>& run, const std::vector<Tas
   return text_of({{"run", json_of(run)}, {"tasks", std::move(list)}, {"pid", holder ? Json(holder->pid) : Json(nullptr)}});
 }
 
-std::string plan_json(const core::Project& project, const core::Plan& plan) {
-  auto tasks = Json::array();
-  auto edges = Json::array();
-  for (std::size_t i = 0; i < project.nodes.size(); ++i) {
-    const auto& node = project.nodes[i];
-    tasks.push_back({{"node", node.id.value()}, {"run", !plan.reasons[i].empty()}, {"reasons", json_of(plan.reasons[i])}});
-    for (const auto before : core::predecessors(node))
-      edges.push_back(Json::array({project.nodes[before].id.value(), node.id.value()}));
-  }
-  return text_of({{"tasks", std::move(tasks)}, {"edges", std::move(edges)}});
-}
-
-std::string why_json(const std::vector<Explained>& nodes) {
-  auto list = Json::array();
-  for (const auto& [node, lines] : nodes) {
-    auto told = Json::array();
-    for (const auto& line : lines) told.push_back({{"topic", core::to_text(line.topic)}, {"text", line.text}});
-    list.push_back({{"node", node.value()}, {"lines", std::move(told)}});
-  }
-  return text_of({{"tasks", std::move(list)}});
-}
-
 std::string history_json(const std::vector<PastRun>& runs) {
   auto list = Json::array();
   for (const auto& [run, tasks] : runs) {

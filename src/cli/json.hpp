@@ -7,8 +7,6 @@
 
 #include "cli/house.hpp"
 #include "cli/report.hpp"
-#include "core/explain.hpp"
-#include "core/plan.hpp"
 
 namespace baton::cli {
 
@@ -16,12 +14,6 @@ namespace baton::cli {
 [[nodiscard]] std::string run_json(const std::optional<RunView>& run, const std::vector<TaskReport>& tasks);
 [[nodiscard]] std::string status_json(const std::optional<RunView>& run, const std::vector<TaskReport>& tasks,
                                       const std::optional<Holder>& holder);
-[[nodiscard]] std::string plan_json(const core::Project& project, const core::Plan& plan);
-struct Explained {
-  NodeId node;
-  core::Lines lines;
-};
-[[nodiscard]] std::string why_json(const std::vector<Explained>& nodes);
 struct PastRun {
   RunView run;
   std::vector<TaskView> tasks;

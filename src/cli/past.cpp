@@ -12,19 +12,6 @@ awaitable<Result<std::optional<RunView>>> newest_run(Store& store, ProjectId pro
   co_return std::optional(std::move(runs->front()));
 }
 
-awaitable<Result<core::Run>> run_as_known(Store& store, const RunView& view) {
-  core::Ticket ticket{.run = view.id, .fence = view.fence, .record = view.record};
-  auto definition = co_await store.definition(view.key);
-  if (!definition) co_return fail(definition.error());
-  const auto tasks = co_await store.tasks(view.key, Fence::none());
-  if (!tasks) co_return fail(tasks.error());
-  ticket.definition = std::move(*definition);
-  for (const auto& task : *tasks) ticket.tasks.push_back(task.record);
-  core::Run run;
-  run.apply(ticket);
-  co_return run;
-}
-
 std::string counts_text(const std::vector<TaskView>& tasks) {
   std::map<core::State, std::size_t> counts;
   for (const auto& task : tasks) ++counts[task.record.state];

@@ -14,8 +14,6 @@ namespace baton::cli {
 
 /// The newest run, if there is one.
 awaitable<Result<std::optional<RunView>>> newest_run(Store& store, ProjectId project);
-/// A run as scheduling knows it, for core::explain.
-awaitable<Result<core::Run>> run_as_known(Store& store, const RunView& view);
 /// Times and counts of a run's tasks by state: `SUCCESS 3, FAILED 1`.
 [[nodiscard]] std::string counts_text(const std::vector<TaskView>& tasks);
 

@@ -1,7 +1,7 @@
 #include "cli/commands.hpp"
-#include "cli/json.hpp"
 #include "core/explain.hpp"
 #include "scheduling/start.hpp"
+#include "wire/plans.hpp"
 
 namespace baton::cli {
 namespace {
@@ -34,7 +34,7 @@ awaitable<ExitCode> plan(Session& session) {
                         .simulated = session.options.simulate.has_value()};
   const auto planned = co_await plan_request(**store, session.house.files(), request);
   if (!planned) co_return tell(session, planned.error());
-  session.terminal.data(session.options.json ? plan_json(pipeline->project, planned->plan)
+  session.terminal.data(session.options.json ? wire::plan_json(pipeline->project, planned->plan)
                                              : plan_text(pipeline->project, planned->plan));
   co_return ExitCode::good;
 }

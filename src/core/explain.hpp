@@ -27,6 +27,11 @@ struct Line {
   bool operator==(const Line&) const = default;
 };
 using Lines = std::vector<Line>;
+/// What there is to say of one node.
+struct Explained {
+  NodeId node;
+  Lines lines;
+};
 
 /// `input 'genome': data/genome.fa changed since run 3`
 [[nodiscard]] std::string to_text(const Reason& reason);

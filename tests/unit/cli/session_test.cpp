@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "formats/named.hpp"
+
 namespace baton::cli {
 namespace {
 
@@ -50,16 +52,16 @@ core::Project project_of_two_steps() {
 TEST(Nodes, a_step_names_all_its_tasks_and_brackets_name_one) {
   const auto project = project_of_two_steps();
 
-  EXPECT_EQ(nodes_named(project, "reads"), (std::vector<Index>{0, 2}));
-  EXPECT_EQ(nodes_named(project, "reads[b]"), std::vector<Index>{2});
-  EXPECT_EQ(nodes_named(project, "count"), std::vector<Index>{1});
+  EXPECT_EQ(formats::nodes_named(project, "reads"), (std::vector<Index>{0, 2}));
+  EXPECT_EQ(formats::nodes_named(project, "reads[b]"), std::vector<Index>{2});
+  EXPECT_EQ(formats::nodes_named(project, "count"), std::vector<Index>{1});
 }
 
 TEST(Nodes, an_unknown_one_is_answered_with_those_that_are_near) {
   const auto project = project_of_two_steps();
 
-  EXPECT_EQ(nodes_named(project, "raeds").error().way_out, "nodes: reads, count; did you mean 'reads'?");
-  EXPECT_EQ(nodes_named(project, "reads[c]").error().way_out, "tasks: reads[a], reads[b]; did you mean 'reads[a]'?");
+  EXPECT_EQ(formats::nodes_named(project, "raeds").error().way_out, "nodes: reads, count; did you mean 'reads'?");
+  EXPECT_EQ(formats::nodes_named(project, "reads[c]").error().way_out, "tasks: reads[a], reads[b]; did you mean 'reads[a]'?");
 }
 
 }  // namespace
