@@ -44,6 +44,9 @@ class Backend {
   virtual awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) = 0;
   /// Forgets jobs that have ended: afterwards they are `unknown`. One that runs is not touched.
   virtual awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) = 0;
+  /// Lets go of these jobs of a run: another replica follows them now. No pushes of them any more, what is known of them is forgotten; they
+  /// go on. To follow them again: `observe` with Cursor::begin(), asking for them. Not while another call about this run waits.
+  virtual void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) = 0;
   /// The next pushes, at least one; waits. Errors: backend.closed.
   virtual awaitable<Result<std::vector<Push>>> pushes() = 0;
   /// Progress that jobs told since the last call; never waits.
