@@ -175,7 +175,8 @@ ALTER TABLE comp_run_snapshot_tasks
   ADD COLUMN reused boolean NOT NULL DEFAULT false,
   ADD COLUMN reasons json,
   ADD COLUMN problems json,  -- our errors, with place and way out; `errors` says the same in the reference's words
-  ADD COLUMN success json;
+  ADD COLUMN success json,
+  ADD COLUMN success_simulated boolean NOT NULL DEFAULT false;
 CREATE INDEX IF NOT EXISTS ix_comp_run_snapshot_tasks_run_id_node_id ON comp_run_snapshot_tasks (run_id, node_id);
 CREATE UNIQUE INDEX uq_comp_run_snapshot_tasks_run_id_task ON comp_run_snapshot_tasks (run_id, task);
 CREATE INDEX ix_comp_run_snapshot_tasks_run_id_changed_in ON comp_run_snapshot_tasks (run_id, changed_in);

@@ -1,0 +1,443 @@
+#include "store/postgres/postgres_store.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/run_row.hpp"
+#include "store/postgres/failures.hpp"
+#include "store/postgres/presence.hpp"
+#include "store/postgres/read_rows.hpp"
+#include "store/postgres/statements.hpp"
+#include "store/postgres/write_rows.hpp"
+
+namespace baton {
+
+namespace sql = store::sql;
+using core::RunKey;
+using postgres::Call;
+using postgres::Parameters;
+using postgres::Rows;
+using store::key_parameters;
+
+namespace {
+
+using Calls = std::vector<Call>;
+
+// Of a set in one statement; the rest is another.
+constexpr std::size_t set_max = 1000;
+
+std::int64_t limit(std::size_t max) {
+  return static_cast<std::int64_t>(std::min(max, std::size_t{std::numeric_limits<std::int32_t>::max()}));
+}
+
+template <class... More>
+Parameters of_run(const RunKey& run, const More&... more) {
+  return Parameters(run.project.value(), run.user.value(), run.iteration.value(), more...);
+}
+
+// What `read` makes of an answer; store.damaged where a row makes no sense.
+template <class Read>
+auto understood(Read read) -> Result<decltype(read())> {
+  try {
+    return read();
+  } catch (const store::DamagedRow& damaged) {
+    return fail({.code = "store.damaged",
+                 .what = std::string("the database holds what cannot be understood: ") + damaged.what(),
+                 .where = {},
+                 .way_out = "look at that row, or restore the database from a backup"});
+  }
+}
+
+template <class T, class Read>
+Result<std::vector<T>> list_of(const Rows& rows, Read read) {
+  return understood([&] {
+    std::vector<T> list;
+    list.reserve(static_cast<std::size_t>(rows.size()));
+    for (auto row : rows) list.push_back(read(row));
+    return list;
+  });
+}
+
+Result<Woken> woken_from(const RunKey& run, const Rows& rows) {
+  if (rows.empty()) return fail(core::run_not_found(run));
+  auto row = rows[0];
+  Woken woken;
+  woken.publish = row.truth();
+  woken.follower = ReplicaId(std::string(row.text()));
+  return woken;
+}
+
+// An answer of begin_pass, up to the run itself.
+struct Begun {
+  std::string step;
+  core::Instant now{};
+  core::RunRow row;
+  RunView run;
+};
+
+Begun read_begun(const Rows& rows) {
+  auto row = rows[0];
+  Begun begun;
+  begun.step = row.text();
+  begun.now = row.instant();
+  begun.row.failures = row.small_number();
+  begun.run = store::read_run(row);
+  begun.row.wake_at = begun.run.wake_at;
+  begun.row.last_failure = begun.run.last_failure;
+  return begun;
+}
+
+Error refusal(const Begun& begun, const RunKey& run) {
+  if (begun.step == "ended") return core::pass_refused(core::Begun::ended, run, begun.row, begun.now);
+  if (begun.step == "held") return core::pass_refused(core::Begun::held, run, begun.row, begun.now);
+  if (begun.step == "backing off") return core::pass_refused(core::Begun::backing_off, run, begun.row, begun.now);
+  return {.code = "store.damaged",
+          .what = "run " + core::to_text(run) + " was not made by Baton: it has no definition",
+          .where = core::to_text(run),
+          .way_out = "start it here"};
+}
+
+void read_changes(const Rows& rows, core::Ticket& ticket) {
+  for (auto row : rows) {
+    if (row.truth()) {
+      ticket.owed.push_back(store::read_owed(row));
+    } else {
+      ticket.tasks.push_back(store::read_task(row).record);
+    }
+  }
+  std::ranges::sort(ticket.tasks, {}, &core::TaskRecord::task);
+  std::ranges::sort(ticket.owed, {}, [](const core::OwedRecord& owed) { return std::pair(owed.task, owed.attempt); });
+}
+
+Result<core::Ticket> ticket_from(const BeginPass& pass, const std::vector<Rows>& answers) {
+  if (answers[0].empty()) return fail(core::run_not_found(pass.run));
+  auto begun = understood([&] { return read_begun(answers[0]); });
+  if (!begun) return fail(begun.error());
+  if (begun->step != "pass") return fail(refusal(*begun, pass.run));
+  return understood([&] {
+    core::Ticket ticket{.run = begun->run.id,
+                        .fence = begun->run.fence,
+                        .mark = begun->run.scheduled,
+                        .now = begun->now,
+                        .record = begun->run.record};
+    read_changes(answers[1], ticket);
+    if (answers.size() > 2) ticket.definition = store::read_definition(begun->run, answers[2], answers[3]);
+    return ticket;
+  });
+}
+
+Committed committed_from(const core::Ticket& ticket, core::Decision& decision, const store::CommitCalls& calls,
+                         const std::vector<Rows>& answers) {
+  auto row = answers[0][0];
+  Committed committed{.woken = row.truth()};
+  const auto key = store::read_key(row);
+  const std::string metadata(row.text());
+  if (calls.open != 0) committed.open = answers[calls.open][0].truth();
+  if (calls.messages == 0) return committed;
+  for (auto message_row : answers[calls.messages]) {
+    Outgoing message{.id = message_row.number(), .run = key, .run_id = ticket.run, .fence = ticket.fence};
+    message.n = message_row.small_number();
+    message.node = NodeId(std::string(message_row.text()));
+    message.metadata = metadata;
+    message.what = std::move(decision.announcements[static_cast<std::size_t>(message.n)]);
+    committed.messages.push_back(std::move(message));
+  }
+  std::ranges::sort(committed.messages, {}, &Outgoing::n);
+  return committed;
+}
+
+}  // namespace
+
+struct PostgresStore::Parts {
+  Parts(const boost::asio::any_io_executor& executor, const postgres::PoolOptions& options)
+      : pool(executor, options), presence(std::in_place, executor, options.connection) {}
+
+  /// The answers, or the failure in the port's words.
+  awaitable<Result<std::vector<Rows>>> run(Calls calls) {
+    auto answers = co_await pool.run(std::move(calls));
+    if (!answers) co_return fail(store::error_of(answers.error()));
+    co_return std::move(*answers);
+  }
+  awaitable<Result<Rows>> run(const postgres::Statement& statement, Parameters parameters) {
+    Calls calls;
+    calls.push_back({&statement, std::move(parameters)});
+    auto answers = co_await run(std::move(calls));
+    if (!answers) co_return fail(answers.error());
+    co_return std::move((*answers)[0]);
+  }
+  awaitable<Result<Error>> in_the_way(const NewRun& run, const std::string& collection);
+
+  postgres::Pool pool;
+  std::optional<store::Presence> presence;  // none: closed
+};
+
+PostgresStore::PostgresStore(boost::asio::any_io_executor executor, postgres::PoolOptions options)
+    : parts_(std::make_unique<Parts>(executor, options)) {}
+PostgresStore::~PostgresStore() = default;
+
+// ---- projects -----------------------------------------------------------------------------------------------------------
+
+awaitable<Result<void>> PostgresStore::put_project(ProjectDocument project) {
+  Calls calls;
+  calls.push_back({&sql::make_user, Parameters(project.user.value())});
+  calls.push_back({&sql::make_project, Parameters(project.id.value())});
+  calls.push_back({&sql::put_project, Parameters(project.id.value(), project.user.value(), project.name, project.document)});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  if ((*answers)[2].empty()) co_return fail(core::project_of_another(project.id));
+  co_return Result<void>();
+}
+
+awaitable<Result<ProjectDocument>> PostgresStore::project(ProjectId id) {
+  auto rows = co_await parts_->run(sql::project, Parameters(id.value()));
+  if (!rows) co_return fail(rows.error());
+  if (rows->empty()) co_return fail(core::project_not_found(id));
+  auto row = (*rows)[0];
+  ProjectDocument project;
+  project.id = ProjectId(std::string(row.text()));
+  project.user = UserId(row.number());
+  project.name = row.text();
+  project.document = row.text();
+  co_return project;
+}
+
+// ---- starting -----------------------------------------------------------------------------------------------------------
+
+awaitable<Result<Error>> PostgresStore::Parts::in_the_way(const NewRun& run, const std::string& collection) {
+  auto rows = co_await this->run(sql::in_the_way, Parameters(run.uuid.value(), run.project.value(), collection));
+  if (!rows) co_return fail(rows.error());
+  if (rows->empty()) co_return Error{};
+  auto row = (*rows)[0];
+  const auto why = row.number();
+  const auto key = store::read_key(row);
+  if (why == 0) {
+    co_return Error{.code = "store.bad_run", .what = "another run has this uuid", .where = core::to_text(key), .way_out = {}};
+  }
+  co_return why == 1 ? core::collection_exists(key) : core::run_exists(key);
+}
+
+awaitable<Result<RunKey>> PostgresStore::create_run(NewRun run) {
+  if (auto bad = core::check_new_run(run.uuid, run.tasks, run.project_nodes)) co_return fail(std::move(*bad));
+  const auto collection = run.collection.empty() ? run.uuid.value() : run.collection;
+  // Two that start at once may hit each other's rows, and find nothing in the way when they look.
+  for (int tries = 1;; ++tries) {
+    auto answers = co_await parts_->pool.run(store::calls_to_create(run, collection));
+    if (!answers && answers.error().state != "23505") co_return fail(store::error_of(answers.error()));
+    if (answers && !(*answers)[store::created_answer].empty()) {
+      auto row = (*answers)[store::created_answer][0];
+      row.skip();
+      co_return RunKey{run.user, run.project, Iteration(row.number())};
+    }
+    auto reason = co_await parts_->in_the_way(run, collection);
+    if (!reason) co_return fail(reason.error());
+    if (!reason->code.empty()) co_return fail(std::move(*reason));
+    if (tries == 5) {
+      co_return fail({.code = "store.unavailable",
+                      .what = "others start runs of project '" + run.project.value() + "' at the same time",
+                      .where = run.project.value(),
+                      .way_out = "try again"});
+    }
+  }
+}
+
+awaitable<Result<Woken>> PostgresStore::wake(RunKey run, std::vector<JobId> jobs) {
+  Calls calls;
+  if (!jobs.empty()) {
+    std::vector<std::string> names;
+    for (const auto& job : jobs) names.push_back(job.value());
+    calls.push_back({&sql::lock_run, key_parameters(run)});
+    calls.push_back({&sql::owe_releases, of_run(run, names)});
+  }
+  calls.push_back({&sql::wake, key_parameters(run)});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  co_return woken_from(run, answers->back());
+}
+
+awaitable<Result<Woken>> PostgresStore::desire(RunKey run, core::Desire desire) {
+  auto rows = co_await parts_->run(sql::desire, of_run(run, std::string(core::to_text(desire))));
+  if (!rows) co_return fail(rows.error());
+  co_return woken_from(run, *rows);
+}
+
+// ---- the pass -----------------------------------------------------------------------------------------------------------
+
+awaitable<Result<core::Ticket>> PostgresStore::begin_pass(BeginPass pass) {
+  Calls calls;
+  calls.push_back({&sql::begin_pass, of_run(pass.run, pass.replica.value(), pass.excused)});
+  calls.push_back({&sql::changed_tasks, of_run(pass.run, pass.known.value())});
+  if (pass.known == Fence::none()) {
+    calls.push_back({&sql::steps, key_parameters(pass.run)});
+    calls.push_back({&sql::definitions, key_parameters(pass.run)});
+  }
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  co_return ticket_from(pass, *answers);
+}
+
+awaitable<Result<Committed>> PostgresStore::commit(core::Ticket ticket, core::Decision decision) {
+  auto commit = store::calls_to_commit(ticket, decision);
+  auto answers = co_await parts_->run(std::move(commit.calls));
+  if (!answers) co_return fail(answers.error());
+  if (!(*answers)[0].empty()) co_return committed_from(ticket, decision, commit, *answers);
+  auto newer = co_await parts_->run(sql::who_is_newer, Parameters(ticket.run.value()));
+  if (!newer) co_return fail(newer.error());
+  if (newer->empty()) co_return fail(core::run_fenced({}, false));
+  auto row = (*newer)[0];
+  const auto key = store::read_key(row);
+  co_return fail(core::run_fenced(key, row.truth()));
+}
+
+awaitable<Result<void>> PostgresStore::write_progress(std::vector<ProgressWrite> writes) {
+  for (std::size_t at = 0; at < writes.size(); at += set_max) {
+    const auto first = writes.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto count = std::min(set_max, writes.size() - at);
+    const std::vector<ProgressWrite> batch(first, first + static_cast<std::ptrdiff_t>(count));
+    auto written = co_await parts_->run(sql::write_progress, store::progress_parameters(batch));
+    if (!written) co_return fail(written.error());
+  }
+  co_return Result<void>();
+}
+
+// ---- the manager --------------------------------------------------------------------------------------------------------
+
+awaitable<Result<std::vector<RunKey>>> PostgresStore::due(DuePolicy policy, std::size_t max) {
+  auto rows = co_await parts_->run(
+      sql::due, Parameters(std::int64_t{policy.revisit.count()}, std::int64_t{policy.lost.count()}, limit(max)));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<RunKey>(*rows, store::read_key);
+}
+
+awaitable<Result<void>> PostgresStore::join(ReplicaId replica) { return parts_->presence->join(std::move(replica)); }
+awaitable<Result<void>> PostgresStore::leave(ReplicaId replica) { return parts_->presence->leave(std::move(replica)); }
+
+awaitable<Result<std::vector<RunKey>>> PostgresStore::orphans(std::size_t max) {
+  auto rows = co_await parts_->run(sql::orphans, Parameters(limit(max)));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<RunKey>(*rows, store::read_key);
+}
+
+awaitable<Result<bool>> PostgresStore::lives(ReplicaId replica) {
+  auto rows = co_await parts_->run(sql::lives, Parameters(replica.value()));
+  if (!rows) co_return fail(rows.error());
+  co_return (*rows)[0].truth();
+}
+
+awaitable<Result<std::vector<RunView>>> PostgresStore::held(std::size_t max) {
+  auto rows = co_await parts_->run(sql::held, Parameters(limit(max)));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<RunView>(*rows, store::read_run);
+}
+
+awaitable<Result<Woken>> PostgresStore::release_held(RunKey run) {
+  auto rows = co_await parts_->run(sql::release_held, key_parameters(run));
+  if (!rows) co_return fail(rows.error());
+  co_return woken_from(run, *rows);
+}
+
+// ---- the relay ----------------------------------------------------------------------------------------------------------
+
+awaitable<Result<std::vector<Outgoing>>> PostgresStore::outbox(core::Duration age, std::size_t max) {
+  auto rows = co_await parts_->run(sql::outbox, Parameters(std::int64_t{age.count()}, limit(max)));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<Outgoing>(*rows, store::read_message);
+}
+
+awaitable<Result<void>> PostgresStore::told(std::vector<std::int64_t> messages) {
+  if (messages.empty()) co_return Result<void>();
+  Calls calls;
+  for (const auto* statement : {&sql::lock_told, &sql::close_told, &sql::remove_told})
+    calls.push_back({statement, Parameters(messages)});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  co_return Result<void>();
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------------
+
+awaitable<Result<std::vector<RunKey>>> PostgresStore::changed(std::vector<Watched> runs) {
+  if (runs.empty()) co_return std::vector<RunKey>();
+  std::vector<std::int64_t> users, iterations, known;
+  std::vector<std::string> projects;
+  for (const auto& watched : runs) {
+    users.push_back(watched.run.user.value());
+    projects.push_back(watched.run.project.value());
+    iterations.push_back(watched.run.iteration.value());
+    known.push_back(watched.known.value());
+  }
+  auto rows = co_await parts_->run(sql::changed_runs, Parameters(users, projects, iterations, known));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<RunKey>(*rows, store::read_key);
+}
+
+awaitable<Result<std::vector<RunView>>> PostgresStore::runs(ProjectId project, std::size_t max) {
+  auto rows = co_await parts_->run(sql::runs, Parameters(project.value(), limit(max)));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<RunView>(*rows, store::read_run);
+}
+
+awaitable<Result<RunView>> PostgresStore::run(RunKey run) {
+  auto rows = co_await parts_->run(sql::run, key_parameters(run));
+  if (!rows) co_return fail(rows.error());
+  if (rows->empty()) co_return fail(core::run_not_found(run));
+  co_return understood([&] {
+    auto row = (*rows)[0];
+    return store::read_run(row);
+  });
+}
+
+awaitable<Result<std::vector<TaskView>>> PostgresStore::tasks(RunKey run, Fence since) {
+  Calls calls;
+  calls.push_back({&sql::run, key_parameters(run)});
+  calls.push_back({&sql::tasks, of_run(run, since.value())});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  if ((*answers)[0].empty()) co_return fail(core::run_not_found(run));
+  co_return list_of<TaskView>((*answers)[1], store::read_task);
+}
+
+awaitable<Result<std::vector<core::AttemptRecord>>> PostgresStore::attempts(RunKey run, std::optional<NodeId> node) {
+  Calls calls;
+  calls.push_back({&sql::run, key_parameters(run)});
+  calls.push_back({&sql::attempts, of_run(run, node ? std::optional(node->value()) : std::nullopt)});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  if ((*answers)[0].empty()) co_return fail(core::run_not_found(run));
+  co_return list_of<core::AttemptRecord>((*answers)[1], store::read_attempt);
+}
+
+awaitable<Result<std::shared_ptr<const core::RunDefinition>>> PostgresStore::definition(RunKey run) {
+  Calls calls;
+  for (const auto* statement : {&sql::run, &sql::steps, &sql::definitions}) calls.push_back({statement, key_parameters(run)});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  if ((*answers)[0].empty()) co_return fail(core::run_not_found(run));
+  co_return understood([&] {
+    auto row = (*answers)[0][0];
+    return store::read_definition(store::read_run(row), (*answers)[1], (*answers)[2]);
+  });
+}
+
+awaitable<Result<std::vector<NodeView>>> PostgresStore::nodes(ProjectId project) {
+  auto rows = co_await parts_->run(sql::nodes, Parameters(project.value()));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<NodeView>(*rows, store::read_node);
+}
+
+// ---- the connections ----------------------------------------------------------------------------------------------------
+
+awaitable<Result<void>> PostgresStore::ping() {
+  auto rows = co_await parts_->run(sql::ping, Parameters());
+  if (!rows) co_return fail(rows.error());
+  co_return Result<void>();
+}
+
+awaitable<void> PostgresStore::close() {
+  parts_->presence.reset();
+  co_await parts_->pool.close();
+}
+
+postgres::Pool::Figures PostgresStore::figures() const { return parts_->pool.figures(); }
+
+}  // namespace baton

@@ -1,0 +1,61 @@
+/// The store of a service: PostgreSQL, shared by any number of replicas. Each call is one round trip and one transaction, whatever the number of
+/// rows; the clock is the database's (R5). The tables are made by migrate().
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+
+#include "ports/store.hpp"
+#include "postgres/pool.hpp"
+
+namespace baton {
+
+class PostgresStore final : public Store {
+ public:
+  /// Connects when first needed.
+  PostgresStore(boost::asio::any_io_executor executor, postgres::PoolOptions options);
+  /// Who joined through this object is gone. Calls under way must have ended.
+  ~PostgresStore() override;
+  PostgresStore(const PostgresStore&) = delete;
+  PostgresStore& operator=(const PostgresStore&) = delete;
+
+  awaitable<Result<void>> put_project(ProjectDocument project) override;
+  awaitable<Result<ProjectDocument>> project(ProjectId id) override;
+  awaitable<Result<core::RunKey>> create_run(NewRun run) override;
+  awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) override;
+  awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override;
+  awaitable<Result<core::Ticket>> begin_pass(BeginPass pass) override;
+  awaitable<Result<Committed>> commit(core::Ticket ticket, core::Decision decision) override;
+  awaitable<Result<void>> write_progress(std::vector<ProgressWrite> writes) override;
+  awaitable<Result<std::vector<core::RunKey>>> due(DuePolicy policy, std::size_t max) override;
+  /// The replica lives while this object does and has its connection; one that was lost is made again. Errors beside the port's: store.pooled
+  /// (the line goes through a pool of transactions), store.not_yours (another process lives under this name).
+  awaitable<Result<void>> join(ReplicaId replica) override;
+  awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
+  awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;
+  awaitable<Result<Woken>> release_held(core::RunKey run) override;
+  awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
+  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override;
+  awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override;
+  awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) override;
+  awaitable<Result<RunView>> run(core::RunKey run) override;
+  awaitable<Result<std::vector<TaskView>>> tasks(core::RunKey run, Fence since) override;
+  awaitable<Result<std::vector<core::AttemptRecord>>> attempts(core::RunKey run, std::optional<NodeId> node) override;
+  awaitable<Result<std::shared_ptr<const core::RunDefinition>>> definition(core::RunKey run) override;
+  awaitable<Result<std::vector<NodeView>>> nodes(ProjectId project) override;
+
+  /// A replica that goes in order: it is gone for all others at once.
+  awaitable<Result<void>> leave(ReplicaId replica);
+  /// Whether the database answers.
+  awaitable<Result<void>> ping();
+  /// No call begins any more; returns when those under way have ended and all is closed.
+  awaitable<void> close();
+  [[nodiscard]] postgres::Pool::Figures figures() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace baton

@@ -1,0 +1,383 @@
+/// The SQL of the adapter. It says what core/run_row.hpp says, in sets.
+///
+/// Where a statement judges a row by what it was, it locks it first (`held_row`), reads the clock then, and updates from that: so it sees
+/// what it waited for, and no time of before the wait. A pass that commits is known by its fence: once its first statement has written the
+/// run's row nobody else can, and all that follow in the same transaction look whether it did.
+#pragma once
+
+#include "postgres/types.hpp"
+
+namespace baton::store::sql {
+
+using postgres::Statement;
+
+#define OF_RUN "project_uuid = $1::text AND user_id = $2::bigint AND iteration = $3::bigint"
+#define FINAL "('SUCCESS', 'FAILED', 'ABORTED')"
+#define PENDING(row) "(" row ".scheduled IS NOT NULL AND (" row ".processed IS NULL OR " row ".scheduled > " row ".processed))"
+// Later than the last mark, and than a commit of this very microsecond.
+#define MARK(now) "greatest(" now ", r.scheduled + interval '1 microsecond', r.processed + interval '1 microsecond')"
+// core::back_off.
+#define BACK_OFF(failures) "least(interval '200 milliseconds' * power(2, least(" failures ", 20) - 1), interval '60 seconds')"
+#define RESTS(row) "(" row ".held_since IS NOT NULL AND " row ".desire = 'run')"
+#define OWES "EXISTS (SELECT 1 FROM comp_task_attempts a WHERE a.run_id = r.run_id AND a.owed <> 'nothing')"
+#define MICROSECONDS(count) "(interval '1 microsecond' * " count "::bigint)"
+// A replica whose lock is held lives.
+#define LIVING                                                                                              \
+  "SELECT p.id FROM replicas p JOIN pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted" \
+  " AND ((l.classid::bigint << 32) | l.objid::bigint) = p.lock_key"                                         \
+  " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+#define RUN_COLUMNS                                                                                                              \
+  "r.run_id, r.uuid, r.user_id, r.project_uuid, r.iteration, r.request, r.keep_going, r.simulated, r.result, r.desire,"          \
+  " r.cancelled, r.held_since IS NOT NULL, r.created, r.started, r.ended, r.scheduled, r.processed, r.wake_at, r.fence, r.open," \
+  " r.last_failure, r.follower, r.collection_run_id"
+#define TASK_COLUMNS                                                                                                         \
+  "t.task, t.node_id, t.state, t.state_since, t.attempt, t.job_id, t.seen, t.failures, t.lost, t.waiting, t.ready_since,"    \
+  " t.not_before, t.submitted, t.start, t.\"end\", t.exit_code, t.log, t.reused, t.progress::float8, t.reasons, t.problems," \
+  " t.success"
+#define ATTEMPT_COLUMNS \
+  "a.task, a.attempt, a.job_id, a.why, a.outcome, a.owed, a.submitted, a.start, a.\"end\", a.exit_code, a.log, a.problems"
+
+// ---- projects ------------------------------------------------------------------------------------------------------------
+// Not ON CONFLICT: the reference's tables have columns that we cannot fill, so nothing may be inserted where there is a row.
+inline constexpr Statement make_user{"make_user",
+                                     "INSERT INTO users (id, name) SELECT $1::bigint, 'user ' || $1::bigint"
+                                     " WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = $1::bigint) ON CONFLICT DO NOTHING"};
+inline constexpr Statement make_project{
+    "make_project",
+    "INSERT INTO projects (uuid, name) SELECT $1::text, $1::text"
+    " WHERE NOT EXISTS (SELECT 1 FROM projects WHERE uuid = $1::text) ON CONFLICT DO NOTHING"};
+inline constexpr Statement put_project{"put_project",
+                                       "UPDATE projects SET prj_owner = $2::bigint, name = $3::text, document = $4::text::json"
+                                       " WHERE uuid = $1::text AND (prj_owner IS NULL OR prj_owner = $2::bigint) RETURNING uuid"};
+inline constexpr Statement project{
+    "project", "SELECT uuid, prj_owner, name, document FROM projects WHERE uuid = $1::text AND document IS NOT NULL"};
+
+// ---- starting ------------------------------------------------------------------------------------------------------------
+inline constexpr Statement insert_run{
+    "insert_run",
+    "INSERT INTO comp_runs (uuid, project_uuid, user_id, iteration, request, keep_going, simulated, result, created, modified,"
+    " last_result_changed, metadata, collection_run_id, dag_adjacency_list, use_on_demand_clusters)"
+    " SELECT $1::text, $2::text, $3::bigint,"
+    " (SELECT coalesce(max(o.iteration), 0) + 1 FROM comp_runs o WHERE o.project_uuid = $2::text AND o.user_id = $3::bigint),"
+    " $4::text, $5::boolean, $6::boolean, 'PUBLISHED', c.now, c.now, c.now, $7::text::jsonb, $8::text, $9::text::jsonb, false"
+    " FROM (SELECT clock_timestamp() AS now OFFSET 0) c"
+    " WHERE NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = $2::text AND o.result IN"
+    " ('PUBLISHED', 'PENDING', 'RUNNING', 'WAITING_FOR_RESOURCES', 'WAITING_FOR_CLUSTER'))"
+    " RETURNING run_id, iteration"};
+// Whose fault it is that there is no new run: 0 = its uuid, 1 = its collection, 2 = a run that has not ended.
+inline constexpr Statement in_the_way{
+    "in_the_way",
+    "SELECT CASE WHEN uuid = $1::text THEN 0 WHEN collection_run_id = $3::text THEN 1 ELSE 2 END AS why, user_id, project_uuid,"
+    " iteration FROM comp_runs WHERE uuid = $1::text OR (project_uuid = $2::text AND"
+    " (collection_run_id = $3::text OR result NOT IN " FINAL ")) ORDER BY why, run_id DESC LIMIT 1"};
+inline constexpr Statement insert_steps{
+    "insert_steps",
+    "INSERT INTO comp_run_definitions (run_id, steps) SELECT run_id, $2::text::json FROM comp_runs WHERE uuid = $1::text"};
+inline constexpr Statement insert_definitions{
+    "insert_definitions",
+    "INSERT INTO comp_run_task_definitions (run_id, task, definition) SELECT r.run_id, d.number - 1, d.definition::json"
+    " FROM comp_runs r, unnest($2::text[]) WITH ORDINALITY d(definition, number) WHERE r.uuid = $1::text"};
+inline constexpr Statement insert_tasks{
+    "insert_tasks",
+    "INSERT INTO comp_run_snapshot_tasks (run_id, task, internal_id, project_id, node_id, node_class, state, state_since, "
+    "reasons)"
+    " SELECT r.run_id, d.number - 1, d.number, r.project_uuid, d.node_id, 'COMPUTATIONAL', 'PUBLISHED', r.created, "
+    "d.reasons::json"
+    " FROM comp_runs r, unnest($2::text[], $3::text[]) WITH ORDINALITY d(node_id, reasons, number) WHERE r.uuid = $1::text"};
+inline constexpr Statement put_pipeline{
+    "put_pipeline",
+    "INSERT INTO comp_pipeline (project_id, dag_adjacency_list, state) SELECT r.project_uuid, $2::text::json, 'PUBLISHED'"
+    " FROM comp_runs r WHERE r.uuid = $1::text ON CONFLICT (project_id) DO UPDATE SET"
+    " dag_adjacency_list = excluded.dag_adjacency_list, state = excluded.state"};
+inline constexpr Statement remove_nodes{
+    "remove_nodes",
+    "DELETE FROM comp_tasks c USING comp_runs r WHERE r.uuid = $1::text AND c.project_id = r.project_uuid"
+    " AND c.node_id <> ALL ($2::text[])"};
+// The project's nodes as its document has them now; what is known of those that the run has not stays.
+inline constexpr Statement put_nodes{
+    "put_nodes",
+    "INSERT INTO comp_tasks AS c (project_id, node_id, node_class, internal_id, position, state, run_id)"
+    " SELECT r.project_uuid, n.node_id, 'COMPUTATIONAL', n.number, n.number - 1,"
+    " CASE WHEN n.in_run THEN 'PUBLISHED'::statetype ELSE 'NOT_STARTED'::statetype END, CASE WHEN n.in_run THEN r.run_id END"
+    " FROM comp_runs r, unnest($2::text[], $3::boolean[]) WITH ORDINALITY n(node_id, in_run, number) WHERE r.uuid = $1::text"
+    " ON CONFLICT (project_id, node_id) DO UPDATE SET internal_id = excluded.internal_id, position = excluded.position,"
+    " state = CASE WHEN excluded.run_id IS NULL THEN c.state ELSE excluded.state END,"
+    " run_id = coalesce(excluded.run_id, c.run_id),"
+    " job_id = CASE WHEN excluded.run_id IS NULL THEN c.job_id END, progress = CASE WHEN excluded.run_id IS NULL THEN c.progress "
+    "END,"
+    " errors = CASE WHEN excluded.run_id IS NULL THEN c.errors END, start = CASE WHEN excluded.run_id IS NULL THEN c.start END,"
+    " \"end\" = CASE WHEN excluded.run_id IS NULL THEN c.\"end\" END, modified = clock_timestamp()"};
+
+// ---- marks ---------------------------------------------------------------------------------------------------------------
+inline constexpr Statement lock_run{"lock_run", "SELECT run_id FROM comp_runs WHERE " OF_RUN " FOR NO KEY UPDATE"};
+// R9. Written by no pass: it counts as written by the newest one, so that every later ticket brings it. After lock_run.
+inline constexpr Statement owe_releases{
+    "owe_releases", "UPDATE comp_task_attempts a SET owed = 'release', changed_in = r.fence FROM comp_runs r WHERE r." OF_RUN
+                    " AND a.run_id = r.run_id AND a.job_id = ANY ($4::text[]) AND a.outcome <> 'open' AND a.owed = 'nothing'"};
+inline constexpr Statement wake{
+    "wake",
+    "WITH held_row AS (SELECT r.run_id, r.follower, r.open OR " OWES " AS open, " PENDING("r") " AS pending, r.failures, r.wake_at"
+    " FROM comp_runs r WHERE r." OF_RUN " FOR NO KEY UPDATE),"
+    " clocked AS MATERIALIZED (SELECT held_row.*, clock_timestamp() AS now FROM held_row),"
+    " judged AS MATERIALIZED (SELECT *, coalesce(failures > 0 AND wake_at <= now, false) AS backed_off FROM clocked),"
+    " written AS (UPDATE comp_runs r SET open = true, scheduled = " MARK("j.now") ","
+    " published = CASE WHEN NOT j.pending OR j.backed_off THEN j.now ELSE r.published END,"
+    " republished = CASE WHEN NOT j.pending OR j.backed_off THEN 0 ELSE r.republished END,"
+    " wake_at = CASE WHEN j.backed_off THEN NULL ELSE r.wake_at END, modified = j.now"
+    " FROM judged j WHERE r.run_id = j.run_id AND j.open)"
+    " SELECT open AND (NOT pending OR backed_off), follower FROM judged"};
+inline constexpr Statement desire{
+    "desire",
+    "WITH held_row AS (SELECT run_id, follower, result NOT IN " FINAL " AS goes_on FROM comp_runs WHERE " OF_RUN
+    " FOR NO KEY UPDATE),"
+    " clocked AS MATERIALIZED (SELECT held_row.*, clock_timestamp() AS now FROM held_row),"
+    " written AS (UPDATE comp_runs r SET desire = greatest(r.desire, $4::text::run_desire),"
+    " cancelled = CASE WHEN $4::text = 'run' THEN r.cancelled ELSE coalesce(r.cancelled, c.now) END,"
+    " deleting = CASE WHEN $4::text = 'remove' THEN coalesce(r.deleting, c.now) ELSE r.deleting END,"
+    " wake_at = NULL, scheduled = " MARK("c.now") ", published = c.now, republished = 0, modified = c.now"
+    " FROM clocked c WHERE r.run_id = c.run_id AND c.goes_on)"
+    " SELECT goes_on, follower FROM clocked"};
+inline constexpr Statement release_held{
+    "release_held",
+    "WITH held_row AS (SELECT run_id, follower, open AND held_since IS NOT NULL AS is_held FROM comp_runs WHERE " OF_RUN
+    " FOR NO KEY UPDATE),"
+    " clocked AS MATERIALIZED (SELECT held_row.*, clock_timestamp() AS now FROM held_row),"
+    " written AS (UPDATE comp_runs r SET held_since = NULL, failures = 0, last_failure = '', wake_at = NULL,"
+    " scheduled = " MARK("c.now") ", published = c.now, republished = 0, modified = c.now"
+    " FROM clocked c WHERE r.run_id = c.run_id AND c.is_held)"
+    " SELECT is_held, follower FROM clocked"};
+
+// ---- the pass ------------------------------------------------------------------------------------------------------------
+inline constexpr Statement begin_pass{
+    "begin_pass",
+    "WITH held_row AS (SELECT run_id, uuid, open, wake_at, held_since, desire, greatest(failures - $5::integer, 0) AS failures"
+    " FROM comp_runs WHERE " OF_RUN " FOR NO KEY UPDATE),"
+    " clocked AS MATERIALIZED (SELECT held_row.*, clock_timestamp() AS now FROM held_row),"
+    " counted AS (SELECT run_id, uuid, open, wake_at, desire, failures, now,"
+    " CASE WHEN open AND failures >= 5 THEN coalesce(held_since, now) ELSE held_since END AS held_since FROM clocked),"
+    " judged AS MATERIALIZED (SELECT *, CASE WHEN uuid IS NULL THEN 'not ours' WHEN NOT open THEN 'ended'"
+    " WHEN " RESTS("counted") " THEN 'held' WHEN failures > 0 AND wake_at > now THEN 'backing off' ELSE 'pass' END AS step FROM counted)"
+    " UPDATE comp_runs r SET failures = j.failures + (j.step = 'pass')::integer, held_since = j.held_since,"
+    " processed = CASE WHEN j.step = 'ended' AND r.scheduled IS NOT NULL THEN greatest(r.processed, r.scheduled) ELSE r.processed END,"
+    " wake_at = CASE j.step WHEN 'pass' THEN j.now + " BACK_OFF("(j.failures + 1)")
+    " WHEN 'backing off' THEN least(r.wake_at, j.now + " BACK_OFF("j.failures") ") WHEN 'held' THEN NULL ELSE r.wake_at END,"
+    " last_failure = CASE WHEN j.step = 'pass' AND j.failures > 0"
+    " THEN 'pass ' || r.fence || ' of ' || r.begun_by || ' began and did not commit' ELSE r.last_failure END,"
+    " fence = r.fence + (j.step = 'pass')::integer,"
+    " begun_by = CASE WHEN j.step = 'pass' THEN $4::text ELSE r.begun_by END"
+    " FROM judged j WHERE r.run_id = j.run_id"
+    " RETURNING j.step, j.now, r.failures, " RUN_COLUMNS};
+// What changed since `$4`: tasks, then attempts that have ended, as if they were tasks; from zero only those that owe something.
+inline constexpr Statement changed_tasks{
+    "changed_tasks", "SELECT false, " TASK_COLUMNS
+                     " FROM comp_runs r JOIN comp_run_snapshot_tasks t ON t.run_id = r.run_id"
+                     " WHERE r." OF_RUN
+                     " AND r.open AND t.changed_in > $4::bigint AND t.task IS NOT NULL"
+                     " UNION ALL SELECT true, a.task, NULL, 'UNKNOWN', a.\"end\", a.attempt, a.job_id, false, 0, 0, a.owed,"
+                     " NULL, NULL, NULL, NULL, NULL, NULL, '', false, NULL, NULL, NULL, NULL"
+                     " FROM comp_runs r JOIN comp_task_attempts a ON a.run_id = r.run_id"
+                     " WHERE r." OF_RUN
+                     " AND r.open AND a.changed_in > $4::bigint AND a.outcome <> 'open'"
+                     " AND ($4::bigint >= 0 OR a.owed <> 'nothing')"};
+inline constexpr Statement steps{
+    "steps", "SELECT d.steps FROM comp_runs r JOIN comp_run_definitions d ON d.run_id = r.run_id WHERE r." OF_RUN};
+inline constexpr Statement definitions{
+    "definitions",
+    "SELECT d.definition FROM comp_runs r JOIN comp_run_task_definitions d ON d.run_id = r.run_id"
+    " WHERE r." OF_RUN " ORDER BY d.task"};
+
+// The first of a commit. It writes nothing where a newer pass owns the run. `open` is right for a run that goes on; for others see
+// commit_open.
+inline constexpr Statement commit_run{
+    "commit_run",
+    "UPDATE comp_runs r SET result = $4::text::statetype, started = $5::timestamptz, ended = $6::timestamptz,"
+    " wake_at = $7::timestamptz, open = true,"
+    " last_result_changed = CASE WHEN r.last_result_changed IS NULL OR r.result <> $4::text::statetype THEN clock_timestamp()"
+    " ELSE r.last_result_changed END,"
+    " processed = CASE WHEN r.scheduled IS DISTINCT FROM $3::timestamptz THEN $3::timestamptz"
+    " ELSE greatest(clock_timestamp(), r.scheduled) END,"
+    " published = CASE WHEN r.scheduled IS DISTINCT FROM $3::timestamptz THEN clock_timestamp() ELSE r.published END,"
+    " republished = CASE WHEN r.scheduled IS DISTINCT FROM $3::timestamptz THEN 0 ELSE r.republished END,"
+    " committed = r.fence, follower = r.begun_by, failures = 0, last_failure = '', modified = clock_timestamp()"
+    " WHERE r.run_id = $1::bigint AND r.fence = $2::bigint"
+    " RETURNING r.scheduled IS DISTINCT FROM $3::timestamptz, r.user_id, r.project_uuid, r.iteration, r.metadata"};
+#define OF_PASS "r.run_id = $1::bigint AND r.fence = $2::bigint"
+inline constexpr Statement commit_tasks{
+    "commit_tasks",
+    "UPDATE comp_run_snapshot_tasks t SET changed_in = $2::bigint, state = d.state::statetype, state_since = d.state_since,"
+    " attempt = d.attempt, progress = CASE WHEN t.job_id IS NOT DISTINCT FROM d.job_id THEN t.progress END, job_id = d.job_id,"
+    " seen = d.seen, failures = d.failures, lost = d.lost, waiting = d.waiting, ready_since = d.ready_since,"
+    " not_before = d.not_before, submitted = d.submitted, start = d.start, \"end\" = d.\"end\", exit_code = d.exit_code,"
+    " log = d.log, reused = d.reused, reasons = d.reasons::json, problems = d.problems::json, errors = d.errors::jsonb,"
+    " success = d.success::json, success_simulated = d.success_simulated, outputs = d.outputs::json,"
+    " modified = clock_timestamp()"
+    " FROM comp_runs r, unnest($3::integer[], $4::text[], $5::timestamptz[], $6::integer[], $7::text[], $8::boolean[],"
+    " $9::integer[], $10::integer[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],"
+    " $16::timestamptz[], $17::integer[], $18::text[], $19::boolean[], $20::text[], $21::text[], $22::text[], $23::text[],"
+    " $24::boolean[], $25::text[])"
+    " d(task, state, state_since, attempt, job_id, seen, failures, lost, waiting, ready_since, not_before, submitted, start, "
+    "\"end\","
+    " exit_code, log, reused, reasons, problems, errors, success, success_simulated, outputs)"
+    " WHERE " OF_PASS " AND t.run_id = $1::bigint AND t.task = d.task"};
+inline constexpr Statement commit_attempts{
+    "commit_attempts",
+    "INSERT INTO comp_task_attempts AS a (run_id, task, attempt, changed_in, job_id, why, outcome, owed, decided_by, submitted, "
+    "start,"
+    " \"end\", exit_code, log, problems)"
+    " SELECT r.run_id, d.task, d.attempt, r.fence, d.job_id, d.why, d.outcome, d.owed, $3::text, d.submitted, d.start, d.\"end\","
+    " d.exit_code, d.log, d.problems::json"
+    " FROM comp_runs r, unnest($4::integer[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[],"
+    " $11::timestamptz[], $12::timestamptz[], $13::integer[], $14::text[], $15::text[])"
+    " d(task, attempt, job_id, why, outcome, owed, submitted, start, \"end\", exit_code, log, problems)"
+    " WHERE " OF_PASS
+    " ON CONFLICT (run_id, task, attempt) DO UPDATE SET changed_in = excluded.changed_in, job_id = excluded.job_id,"
+    " why = CASE excluded.why WHEN '' THEN a.why ELSE excluded.why END, outcome = excluded.outcome, owed = excluded.owed,"
+    " decided_by = excluded.decided_by, submitted = excluded.submitted, start = excluded.start, \"end\" = excluded.\"end\","
+    " exit_code = excluded.exit_code, log = excluded.log, problems = excluded.problems"};
+// A woken pass settles nothing (R9): commit_run has left its mark pending.
+inline constexpr Statement settle{
+    "settle",
+    "UPDATE comp_task_attempts a SET owed = CASE a.owed WHEN 'kill' THEN 'release' ELSE 'nothing' END, changed_in = $2::bigint"
+    " FROM comp_runs r WHERE " OF_PASS
+    " AND NOT " PENDING("r") " AND a.run_id = $1::bigint AND a.job_id = ANY ($3::text[]) AND a.outcome <> 'open'"};
+// R3: only the newest run of a project writes its view. What this pass wrote is what bears its fence.
+inline constexpr Statement commit_nodes{
+    "commit_nodes",
+    "UPDATE comp_tasks c SET state = t.state, job_id = t.job_id, errors = t.errors, progress = t.progress, start = t.start,"
+    " \"end\" = t.\"end\", outputs = coalesce(t.outputs, c.outputs),"
+    " success = CASE WHEN t.success IS NOT NULL AND NOT t.success_simulated THEN t.success ELSE c.success END,"
+    " simulated = CASE WHEN t.success IS NOT NULL AND t.success_simulated THEN t.success ELSE c.simulated END,"
+    " modified = clock_timestamp()"
+    " FROM comp_runs r JOIN comp_run_snapshot_tasks t ON t.run_id = r.run_id WHERE " OF_PASS
+    " AND t.changed_in = $2::bigint AND c.project_id = r.project_uuid AND c.node_id = t.node_id"
+    " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"};
+inline constexpr Statement commit_messages{
+    "commit_messages",
+    "INSERT INTO outbox (run_id, fence, n, created, what, task, node_id, state, attempt, platform_ok, text, level, at)"
+    " SELECT r.run_id, r.fence, d.number - 1, clock_timestamp(), d.what, d.task, coalesce(t.node_id, ''), d.state::statetype,"
+    " d.attempt, d.platform_ok, d.text, d.level, d.at"
+    " FROM comp_runs r CROSS JOIN unnest($3::text[], $4::integer[], $5::text[], $6::integer[], $7::boolean[], $8::text[],"
+    " $9::integer[], $10::timestamptz[]) WITH ORDINALITY d(what, task, state, attempt, platform_ok, text, level, at, number)"
+    " LEFT JOIN comp_run_snapshot_tasks t ON t.run_id = $1::bigint AND t.task = d.task"
+    " WHERE " OF_PASS " ORDER BY d.number RETURNING id, n, node_id"};
+// Of a run that has ended; the last of its commit, as it looks at all that the others wrote.
+inline constexpr Statement commit_open{
+    "commit_open",
+    "UPDATE comp_runs r SET open = " PENDING("r") " OR " OWES
+                                                  " OR EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.run_id) WHERE " OF_PASS
+                                                  " RETURNING r.open"};
+inline constexpr Statement who_is_newer{
+    "who_is_newer", "SELECT user_id, project_uuid, iteration, " PENDING("r") " FROM comp_runs r WHERE run_id = $1::bigint"};
+#undef OF_PASS
+
+// Never waits, and nobody waits for it but for the time of this statement: rows that are being written are left out.
+inline constexpr Statement write_progress{
+    "write_progress",
+    "WITH given AS (SELECT t.snapshot_task_id, d.progress::numeric(3, 2) AS progress FROM"
+    " unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[], $5::text[], $6::float8[])"
+    " d(project_uuid, user_id, iteration, task, job_id, progress)"
+    " JOIN comp_runs r ON r.project_uuid = d.project_uuid AND r.user_id = d.user_id AND r.iteration = d.iteration"
+    " JOIN comp_run_snapshot_tasks t ON t.run_id = r.run_id AND t.task = d.task AND t.job_id = d.job_id"
+    " WHERE t.state IN ('PENDING', 'WAITING_FOR_CLUSTER', 'WAITING_FOR_RESOURCES', 'RUNNING')"
+    " AND (t.progress IS NULL OR t.progress < d.progress::numeric(3, 2)) FOR NO KEY UPDATE OF t SKIP LOCKED),"
+    " written AS (UPDATE comp_run_snapshot_tasks t SET progress = g.progress FROM given g"
+    " WHERE t.snapshot_task_id = g.snapshot_task_id RETURNING t.run_id, t.project_id, t.node_id, t.progress),"
+    " viewed AS (SELECT c.task_id, w.progress FROM written w JOIN comp_tasks c ON c.project_id = w.project_id"
+    " AND c.node_id = w.node_id AND c.run_id = w.run_id FOR NO KEY UPDATE OF c SKIP LOCKED)"
+    " UPDATE comp_tasks c SET progress = v.progress FROM viewed v WHERE c.task_id = v.task_id"};
+
+// ---- the manager ---------------------------------------------------------------------------------------------------------
+// core::due. Rows that somebody is writing just now are left for the next time.
+inline constexpr Statement due{
+    "due",
+    "WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),"
+    " found AS (SELECT r.run_id, " PENDING("r") " AS pending, coalesce(r.wake_at <= clock.now, false) AS reached,"
+    " (r.published IS NULL OR r.published > clock.now OR r.published + least(" MICROSECONDS("$2")
+    " * power(2, least(r.republished, 20)), interval '10 minutes') <= clock.now) AS overdue, clock.now"
+    " FROM comp_runs r, clock WHERE r.open AND r.uuid IS NOT NULL AND NOT " RESTS("r")
+    " AND CASE WHEN " PENDING("r")
+    " THEN r.published IS NULL OR r.published > clock.now OR r.published + least(" MICROSECONDS("$2")
+    " * power(2, least(r.republished, 20)), interval '10 minutes') <= clock.now OR (r.failures > 0 AND r.wake_at <= clock.now)"
+    " ELSE r.scheduled IS NULL OR r.wake_at <= clock.now OR r.processed + " MICROSECONDS("$1") " <= clock.now END"
+    " ORDER BY r.run_id LIMIT $3::bigint FOR NO KEY UPDATE OF r SKIP LOCKED),"
+    " written AS (UPDATE comp_runs r SET"
+    " scheduled = CASE WHEN f.pending THEN r.scheduled ELSE " MARK("f.now") " END, published = f.now,"
+    " republished = CASE WHEN NOT f.pending THEN 0 WHEN f.overdue THEN r.republished + 1 ELSE r.republished END,"
+    " wake_at = CASE WHEN f.reached THEN NULL ELSE r.wake_at END, modified = f.now"
+    " FROM found f WHERE r.run_id = f.run_id RETURNING r.run_id, r.user_id, r.project_uuid, r.iteration)"
+    " SELECT user_id, project_uuid, iteration FROM written ORDER BY run_id"};
+inline constexpr Statement orphans{
+    "orphans",
+    "WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),"
+    " living AS MATERIALIZED (" LIVING "),"
+    " found AS (SELECT r.run_id, clock.now FROM comp_runs r, clock WHERE r.open AND r.uuid IS NOT NULL AND r.follower <> ''"
+    " AND NOT " RESTS("r") " AND NOT EXISTS (SELECT 1 FROM living l WHERE l.id = r.follower)"
+    " ORDER BY r.run_id LIMIT $1::bigint FOR NO KEY UPDATE OF r SKIP LOCKED),"
+    " written AS (UPDATE comp_runs r SET follower = '', scheduled = " MARK("f.now") ", published = f.now, republished = 0,"
+    " wake_at = CASE WHEN r.failures > 0 AND r.wake_at <= f.now THEN NULL ELSE r.wake_at END, modified = f.now"
+    " FROM found f WHERE r.run_id = f.run_id RETURNING r.run_id, r.user_id, r.project_uuid, r.iteration)"
+    " SELECT user_id, project_uuid, iteration FROM written ORDER BY run_id"};
+inline constexpr Statement lives{"lives", "SELECT EXISTS (SELECT 1 FROM (" LIVING ") living WHERE id = $1::text)"};
+inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
+                                        " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL AND r.held_since IS NOT NULL"
+                                        " ORDER BY r.run_id LIMIT $1::bigint"};
+
+// ---- the relay -----------------------------------------------------------------------------------------------------------
+inline constexpr Statement outbox{
+    "outbox",
+    "SELECT o.id, r.user_id, r.project_uuid, r.iteration, o.run_id, o.fence, o.n, o.node_id, r.metadata, o.what, o.task, o.state,"
+    " o.attempt, o.platform_ok, o.text, o.level, o.at FROM outbox o JOIN comp_runs r ON r.run_id = o.run_id"
+    " WHERE o.created <= clock_timestamp() - " MICROSECONDS("$1") " ORDER BY o.id LIMIT $2::bigint"};
+// All three in one transaction: with the runs locked no commit can add what the last one does not see.
+inline constexpr Statement lock_told{
+    "lock_told",
+    "SELECT run_id FROM comp_runs WHERE run_id IN (SELECT run_id FROM outbox WHERE id = ANY ($1::bigint[]))"
+    " ORDER BY run_id FOR NO KEY UPDATE"};
+inline constexpr Statement close_told{
+    "close_told",
+    "UPDATE comp_runs r SET open = false WHERE r.run_id IN (SELECT run_id FROM outbox WHERE id = ANY ($1::bigint[])) AND r.open"
+    " AND r.result IN " FINAL
+    " AND NOT " PENDING("r") " AND NOT " OWES
+                             " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.run_id AND o.id <> ALL ($1::bigint[]))"};
+inline constexpr Statement remove_told{"remove_told", "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"};
+
+// ---- reading -------------------------------------------------------------------------------------------------------------
+inline constexpr Statement changed_runs{
+    "changed_runs",
+    "SELECT w.user_id, w.project_uuid, w.iteration FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])"
+    " WITH ORDINALITY w(user_id, project_uuid, iteration, known, number) LEFT JOIN comp_runs r ON r.project_uuid = w.project_uuid"
+    " AND r.user_id = w.user_id AND r.iteration = w.iteration WHERE r.run_id IS NULL OR r.fence > w.known ORDER BY w.number"};
+inline constexpr Statement run{"run", "SELECT " RUN_COLUMNS " FROM comp_runs r WHERE r." OF_RUN};
+inline constexpr Statement runs{
+    "runs", "SELECT " RUN_COLUMNS " FROM comp_runs r WHERE r.project_uuid = $1::text ORDER BY r.run_id DESC LIMIT $2::bigint"};
+inline constexpr Statement tasks{
+    "tasks", "SELECT " TASK_COLUMNS " FROM comp_runs r JOIN comp_run_snapshot_tasks t ON t.run_id = r.run_id WHERE r." OF_RUN
+             " AND t.changed_in > $4::bigint AND t.task IS NOT NULL ORDER BY t.task"};
+inline constexpr Statement attempts{
+    "attempts",
+    "SELECT " ATTEMPT_COLUMNS " FROM comp_runs r JOIN comp_task_attempts a ON a.run_id = r.run_id WHERE r." OF_RUN
+    " AND ($4::text IS NULL OR EXISTS"
+    " (SELECT 1 FROM comp_run_snapshot_tasks t WHERE t.run_id = a.run_id AND t.task = a.task AND t.node_id = $4::text))"
+    " ORDER BY a.task, a.attempt"};
+inline constexpr Statement nodes{"nodes",
+                                 "SELECT node_id, state, run_id, success, simulated FROM comp_tasks WHERE project_id = $1::text "
+                                 "ORDER BY position, internal_id,"
+                                 " node_id"};
+
+inline constexpr Statement ping{"ping", "SELECT 1"};
+
+#undef OF_RUN
+#undef FINAL
+#undef PENDING
+#undef MARK
+#undef BACK_OFF
+#undef RESTS
+#undef OWES
+#undef MICROSECONDS
+#undef LIVING
+#undef RUN_COLUMNS
+#undef TASK_COLUMNS
+#undef ATTEMPT_COLUMNS
+
+}  // namespace baton::store::sql
