@@ -42,7 +42,8 @@ awaitable<void> Wakeups::work(core::RunKey run) {
       continue;
     }
     pause = 100ms;
-    if (woken && !told.empty() && follower_) follower_(run, woken->follower, asked);
+    if (woken && !told.empty() && heard_)
+      heard_({.run = run, .jobs = {told.begin(), told.end()}, .follower = woken->follower, .asked = asked});
     const bool was_unsure = std::exchange(unsure, false);
     if (woken && (woken->publish || was_unsure)) co_await publish({run});
   }

@@ -28,10 +28,14 @@ class Wakeups {
   /// Serves the timers until stop().
   awaitable<void> serve();
   void stop();
-  /// `told` hears, with each answer to a push of the run's jobs, who follows the run, and when (steady) the store was asked.
-  void on_follower(std::function<void(const core::RunKey&, const ReplicaId&, core::Duration)> told) {
-    follower_ = std::move(told);
-  }
+  /// What a store said to a push.
+  struct Heard {
+    core::RunKey run;
+    std::vector<JobId> jobs;  ///< of the push
+    ReplicaId follower;       ///< of the run
+    core::Duration asked{};   ///< when the store was asked (steady)
+  };
+  void on_heard(std::function<void(const Heard&)> told) { heard_ = std::move(told); }
 
  private:
   struct Waiting {
@@ -52,7 +56,7 @@ class Wakeups {
   std::map<core::RunKey, core::Duration> timers_;  ///< when, by Runtime::steady()
   std::set<std::pair<core::Duration, core::RunKey>> order_;
   bool stopping_ = false;
-  std::function<void(const core::RunKey&, const ReplicaId&, core::Duration)> follower_;
+  std::function<void(const Heard&)> heard_;
 };
 
 /// Between 50 and 150 % of `pause`, so that those who failed together do not come back together.

@@ -21,8 +21,7 @@ Worker::Worker(Runtime& runtime, Store& store, Queue& queue, Lock& lock, Backend
       gate_(runtime.gate()),
       stopped_(runtime.event()),
       visited_(runtime.event()) {
-  wakeups_.on_follower(
-      [this](const core::RunKey& run, const ReplicaId& follower, core::Duration asked) { let_go(run, follower, asked); });
+  wakeups_.on_heard([this](const Wakeups::Heard& heard) { let_go(heard); });
 }
 
 awaitable<void> Worker::serve() {
@@ -106,14 +105,13 @@ awaitable<Worker::Held> Worker::take_lock(core::RunKey run) {
   co_return Held{.stopping = true};
 }
 
-/// Another replica made the run's last pass: it hears of the jobs, and fetches their results. Not when a visit of ours began after the store
-/// was asked: then we may be the follower by now.
-void Worker::let_go(const core::RunKey& run, const ReplicaId& follower, core::Duration asked) {
-  if (follower.value().empty() || follower == options_.pass.replica || visiting_.contains(run)) return;
-  const auto known = known_.find(run);
-  if (known == known_.end() || known->second.used >= asked) return;
-  known_.erase(known);
-  backend_.unfollow(run);
+/// Another replica made the run's last pass: it hears of these jobs, and fetches their results. Not when a visit of ours began after the store
+/// was asked: then we may be the follower by now. Jobs that were not pushed yet are kept: one may be a late submission of ours, and only we
+/// hear of it.
+void Worker::let_go(const Wakeups::Heard& heard) {
+  if (heard.follower.value().empty() || heard.follower == options_.pass.replica || visiting_.contains(heard.run)) return;
+  const auto known = known_.find(heard.run);
+  if (known != known_.end() && known->second.used < heard.asked) backend_.unfollow(heard.run, heard.jobs);
 }
 
 awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lease) {

@@ -51,7 +51,7 @@ class Worker {
     std::optional<Lease> lease;  ///< none: the lock service is away, and the fence alone protects
   };
   awaitable<Held> take_lock(core::RunKey run);
-  void let_go(const core::RunKey& run, const ReplicaId& follower, core::Duration asked);
+  void let_go(const Wakeups::Heard& heard);
   void leave(const core::RunKey& run);
   awaitable<PassResult> passes(core::RunKey run, std::optional<Lease>& lease);
   void forget_the_oldest();

@@ -415,6 +415,12 @@ awaitable<Observed> SimulatedBackend::observe(core::RunKey run, std::vector<JobI
   co_return observed;
 }
 
+void SimulatedBackend::unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) {
+  if (seat_.telling()) seat_.say("lets go of" + names(jobs));
+  inner_.unfollow(run, jobs);
+  truth_.doubt(run);
+}
+
 awaitable<Result<std::vector<Push>>> SimulatedBackend::pushes() {
   const auto fault = co_await seat_.before(Call::pushes);
   static_cast<void>(fault);

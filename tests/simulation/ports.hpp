@@ -125,7 +125,7 @@ class SimulatedBackend final : public Backend {
   awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) override;
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<std::vector<Push>>> pushes() override;
-  void unfollow(core::RunKey run) override { inner_.unfollow(std::move(run)); }
+  void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) override;
   std::vector<JobProgress> take_progress() override { return inner_.take_progress(); }
   [[nodiscard]] std::uint32_t slots() const override { return inner_.slots(); }
   void close() override { inner_.close(); }

@@ -74,7 +74,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   awaitable<Observed> observe(core::RunKey run, std::vector<JobId> ask, Cursor after);
   awaitable<Result<void>> say(core::RunKey run, Request request, std::vector<JobId> jobs, bool gives_up_sending);
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs);
-  void unfollow(const core::RunKey& run);
+  void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs);
   awaitable<Result<std::vector<Push>>> pushes();
   std::vector<JobProgress> take_progress() { return std::exchange(progress_, {}); }
   [[nodiscard]] std::uint32_t slots() const { return options_.slots; }
@@ -324,21 +324,25 @@ awaitable<Result<void>> LocalBackend::Followed::release(core::RunKey run, std::v
   co_return done;
 }
 
-void LocalBackend::Followed::unfollow(const core::RunKey& run) {
-  const auto forget = [this](const std::string& id) {
-    const auto job = jobs_.find(id);
-    if (job->second.number != 0 && job->second.seen == Seen::queued) --queued_;
-    jobs_.erase(job);
+void LocalBackend::Followed::unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) {
+  const auto followed = runs_.find(run);
+  if (followed == runs_.end()) return;
+  for (const auto& job : jobs) {
+    const auto& id = job.value();
+    const auto found = jobs_.find(id);
+    if (found == jobs_.end() || found->second.run != run) continue;
+    if (found->second.number != 0 && found->second.seen == Seen::queued) --queued_;
+    followed->second.news.erase(found->second.number);
+    followed->second.forgotten.erase(found->second.number);
+    followed->second.unheard.erase(id);
+    jobs_.erase(found);
     watched_.erase(id);
-  };
-  if (const auto followed = runs_.find(run); followed != runs_.end()) {
-    for (const auto& [number, id] : followed->second.news) forget(id);
-    for (const auto& id : followed->second.unheard) forget(id);
-    runs_.erase(followed);
+    for (auto* pushes : {&ready_pushes_, &late_pushes_})
+      if (const auto pushed = pushes->find(run);
+          pushed != pushes->end() && pushed->second.erase(id) > 0 && pushed->second.empty())
+        pushes->erase(pushed);
+    std::erase_if(progress_, [&job](const JobProgress& told) { return told.job == job; });
   }
-  ready_pushes_.erase(run);
-  late_pushes_.erase(run);
-  std::erase_if(progress_, [&run](const JobProgress& told) { return told.run == run; });
 }
 
 // ---- news ---------------------------------------------------------------------------------------------------------------------------
@@ -550,7 +554,7 @@ awaitable<Result<void>> LocalBackend::cancel(core::RunKey run, std::vector<core:
 awaitable<Result<void>> LocalBackend::release(core::RunKey run, std::vector<JobId> jobs) {
   return followed_->release(std::move(run), std::move(jobs));
 }
-void LocalBackend::unfollow(core::RunKey run) { followed_->unfollow(run); }
+void LocalBackend::unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) { followed_->unfollow(run, jobs); }
 awaitable<Result<std::vector<Push>>> LocalBackend::pushes() { return followed_->pushes(); }
 std::vector<JobProgress> LocalBackend::take_progress() { return followed_->take_progress(); }
 std::uint32_t LocalBackend::slots() const { return followed_->slots(); }

@@ -39,7 +39,7 @@ class LocalBackend final : public Backend {
   awaitable<Result<void>> bar(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) override;
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override;
-  void unfollow(core::RunKey run) override;
+  void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) override;
   awaitable<Result<std::vector<Push>>> pushes() override;
   std::vector<JobProgress> take_progress() override;
   [[nodiscard]] std::uint32_t slots() const override;

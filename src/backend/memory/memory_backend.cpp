@@ -79,10 +79,15 @@ awaitable<Result<void>> MemoryBackend::release(core::RunKey run, std::vector<Job
   co_return Result<void>();
 }
 
-void MemoryBackend::unfollow(core::RunKey run) {
-  runs_.erase(run);
-  pushes_.erase(run);
-  std::erase_if(progress_, [&run](const JobProgress& told) { return told.run == run; });
+void MemoryBackend::unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) {
+  const auto followed = runs_.find(run);
+  const auto pushed = pushes_.find(run);
+  for (const auto& job : jobs) {
+    if (followed != runs_.end()) followed->second.jobs.erase(job);
+    if (pushed != pushes_.end()) pushed->second.jobs.erase(job);
+    std::erase_if(progress_, [&job](const JobProgress& told) { return told.job == job; });
+  }
+  if (pushed != pushes_.end() && pushed->second.jobs.empty() && !pushed->second.stream_lost) pushes_.erase(pushed);
 }
 
 awaitable<Result<std::vector<Push>>> MemoryBackend::pushes() {

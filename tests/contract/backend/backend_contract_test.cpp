@@ -334,7 +334,7 @@ TEST_P(BackendContract, an_end_is_pushed) {
   EXPECT_TRUE(found);
 }
 
-TEST_P(BackendContract, a_run_that_was_let_go_is_not_pushed_while_another_client_follows_it) {
+TEST_P(BackendContract, a_job_that_was_let_go_is_not_pushed_while_another_client_follows_it) {
   start();
   const auto other = world_->connect();
   const auto job = world_->job({.lasts = true});
@@ -344,7 +344,7 @@ TEST_P(BackendContract, a_run_that_was_let_go_is_not_pushed_while_another_client
   until(*world_, *backend_, job, Seen::running);
   until(*world_, *other, job, Seen::running);
 
-  backend_->unfollow(any_run());
+  backend_->unfollow(any_run(), {job.id});
   ASSERT_TRUE(wait(*world_, other->cancel(any_run(), {{job.id, true}})).has_value());
   EXPECT_EQ(until(*world_, *other, job, ended).seen, Seen::erred);
   submit(of_another_run);
@@ -359,14 +359,14 @@ TEST_P(BackendContract, a_run_that_was_let_go_is_not_pushed_while_another_client
   EXPECT_TRUE(told);
 }
 
-TEST_P(BackendContract, a_run_that_was_let_go_is_forgotten_and_can_be_followed_anew) {
+TEST_P(BackendContract, a_job_that_was_let_go_is_forgotten_and_can_be_followed_anew) {
   start();
   const auto job = world_->job({});
   submit(job);
   until(*world_, *backend_, job, ended);
   const auto old = observe(Cursor::begin());
 
-  backend_->unfollow(any_run());
+  backend_->unfollow(any_run(), {job.id});
 
   EXPECT_TRUE(observe(Cursor::begin()).news.empty());
   const auto asked = until(*world_, *backend_, job, ended);
@@ -378,12 +378,12 @@ TEST_P(BackendContract, a_run_that_was_let_go_is_forgotten_and_can_be_followed_a
   EXPECT_EQ(world_->beginnings(job), 1);
 }
 
-TEST_P(BackendContract, a_run_that_was_let_go_is_pushed_once_it_is_followed_anew) {
+TEST_P(BackendContract, a_job_that_was_let_go_is_pushed_once_it_is_followed_anew) {
   start();
   const auto job = world_->job({.lasts = true});
   submit(job);
   until(*world_, *backend_, job, Seen::running);
-  backend_->unfollow(any_run());
+  backend_->unfollow(any_run(), {job.id});
   ASSERT_EQ(until(*world_, *backend_, job, Seen::running).seen, Seen::running);
   const auto other = world_->connect();
 
@@ -399,12 +399,13 @@ TEST_P(BackendContract, a_run_that_was_let_go_is_pushed_once_it_is_followed_anew
   EXPECT_TRUE(told);
 }
 
-TEST_P(BackendContract, a_run_that_nobody_follows_can_be_let_go) {
+TEST_P(BackendContract, a_job_that_nobody_follows_can_be_let_go) {
   start();
 
-  backend_->unfollow(any_run());
+  const auto job = world_->job({});
+  backend_->unfollow(any_run(), {job.id});
 
-  EXPECT_EQ(look(*world_, *backend_, world_->job({})).seen, Seen::unknown);
+  EXPECT_EQ(look(*world_, *backend_, job).seen, Seen::unknown);
 }
 
 TEST_P(BackendContract, nothing_is_pushed_once_it_is_closed) {
