@@ -20,9 +20,11 @@ struct RabbitOptions {
   std::chrono::seconds heartbeat{10};
 
   std::string queue = "simcore.services.director-v2.scheduling";
-  std::string exchange;                     ///< empty: named like the queue
-  amqp::milliseconds message_ttl{900'000};  ///< of an unconsumed message: then it takes the way through the delayed queue
-  amqp::milliseconds retry_delay{1000};     ///< of the delayed queue
+  std::string exchange;  ///< empty: named like the queue
+  /// Of an unconsumed message: then it goes through the delayed queue once, and is lost (RabbitMQ drops what goes in a circle without
+  /// having been refused); the manager publishes it again.
+  amqp::milliseconds message_ttl{900'000};
+  amqp::milliseconds retry_delay{1000};  ///< of the delayed queue
   /// Instead of the arguments that follow from the above; a queue that exists with others is refused by the broker.
   std::optional<amqp::Table> queue_arguments, delayed_arguments;
   std::int64_t poison_max = 10'000;  ///< messages in `{queue}.poison`; the oldest are dropped
