@@ -1,5 +1,11 @@
 /// The binary: reads its words, builds the house from the bottom up, runs one command.
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <variant>
@@ -19,6 +25,18 @@ bool is_keeper(const std::vector<std::string>& words) {
   return words.size() == 3 && words[0] == "keeper" && words[1] == "--state";
 }
 
+/// The commands of a service are another binary, beside this one: the clients of its servers would cost every start milliseconds.
+bool is_for_service(const std::vector<std::string>& words) {
+  return !words.empty() && (words[0] == "serve" || words[0] == "migrate");
+}
+int become_service(char** argv) {
+  std::error_code wrong;
+  const auto binary = std::filesystem::read_symlink("/proc/self/exe", wrong).parent_path() / "baton-serve";
+  ::execv(binary.c_str(), argv);
+  std::fprintf(stderr, "error: %s cannot be started: %s\n  it belongs beside `baton`\n", binary.c_str(), std::strerror(errno));
+  return static_cast<int>(baton::cli::ExitCode::surroundings);
+}
+
 awaitable<void> execute(cli::House& house, cli::Terminal& terminal, cli::Options options, cli::ExitCode& code) {
   code = co_await cli::execute(house, terminal, std::move(options));
 }
@@ -28,6 +46,7 @@ awaitable<void> execute(cli::House& house, cli::Terminal& terminal, cli::Options
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   if (is_keeper(words)) return local::keeper_main({.state = words[2], .connection = 3});
+  if (is_for_service(words)) return become_service(argv);
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is no reason to stop running tasks
 
   cli::Terminal terminal;

@@ -1,0 +1,62 @@
+#include "figures.hpp"
+
+#include "lock/redis/redis_lock.hpp"
+#include "queue/rabbitmq/rabbit_queue.hpp"
+#include "store/postgres/postgres_store.hpp"
+
+namespace baton::serve {
+namespace {
+
+telemetry::Counter& passes(telemetry::Metrics& metrics, const char* end) {
+  return metrics.counter("baton_passes_total", "Visits to runs, by how they ended.", std::string("{end=\"") + end + "\"}");
+}
+
+}  // namespace
+
+Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const RedisLock& lock)
+    : committed_(passes(metrics_, "committed")),
+      over_(passes(metrics_, "over")),
+      backing_off_(passes(metrics_, "backing_off")),
+      fenced_(passes(metrics_, "fenced")),
+      unavailable_(passes(metrics_, "unavailable")),
+      submitted_(metrics_.counter("baton_jobs_submitted_total", "Jobs handed to the backend.")),
+      ended_(metrics_.counter("baton_attempts_ended_total", "Attempts whose end was written.")),
+      stalls_(metrics_.counter("baton_loop_stalls_total", "Times that the loop stood still for 50 ms or more.")),
+      took_(metrics_.histogram("baton_pass_seconds", "How long a pass took.")) {
+  metrics_.gauge("baton_queue_consumers_alive", "1 while the shared queue is consumed.",
+                 [&queue] { return queue.is_consuming() ? 1.0 : 0.0; });
+  metrics_.gauge("baton_queue_deliveries_held", "Messages that are not settled.",
+                 [&queue] { return static_cast<double>(queue.held()); });
+  metrics_.counted("baton_queue_reconnects_total", "Connections made anew.",
+                   [&queue] { return static_cast<double>(queue.reconnects()); });
+  metrics_.gauge("baton_lock_up", "1 while Redis answers.", [&lock] { return lock.is_up() ? 1.0 : 0.0; });
+  metrics_.counted("baton_locks_lost_total", "Leases that were lost.",
+                   [&lock] { return static_cast<double>(lock.counts().lost); });
+  metrics_.counted("baton_locks_held_total", "Locks that another had.",
+                   [&lock] { return static_cast<double>(lock.counts().held); });
+  metrics_.gauge("baton_store_connections_used", "Connections of the pool that are lent.",
+                 [&store] { return static_cast<double>(store.figures().in_use); });
+  metrics_.gauge("baton_store_waiting", "Calls that wait for a connection.",
+                 [&store] { return static_cast<double>(store.figures().waiting); });
+}
+
+void Figures::passed(PassEnd end, core::Duration took) {
+  took_.record(took);
+  switch (end) {
+    case PassEnd::committed: return committed_.add();
+    case PassEnd::over: return over_.add();
+    case PassEnd::backing_off: return backing_off_.add();
+    case PassEnd::fenced: return fenced_.add();
+    case PassEnd::unavailable: return unavailable_.add();
+  }
+}
+
+void Figures::written(const core::Decision& decision) {
+  submitted_.add(decision.submit.size());
+  for (const auto& attempt : decision.attempts)
+    if (attempt.outcome != core::Outcome::open) ended_.add();
+}
+
+void Figures::stalled(core::Duration) { stalls_.add(); }
+
+}  // namespace baton::serve

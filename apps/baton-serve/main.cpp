@@ -1,0 +1,109 @@
+/// The binary of a service: `baton serve` and `baton migrate`, which `baton` becomes for them.
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "arguments.hpp"
+#include "backend/local/keeper.hpp"
+#include "interrupts.hpp"
+#include "replica.hpp"
+#include "store/postgres/migrate.hpp"
+
+namespace {
+
+using namespace baton;
+
+constexpr int exit_bad_input = 2, exit_surroundings = 4;
+
+void print(std::FILE* where, const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), where);
+  std::fflush(where);
+}
+
+int tell(const Error& error) {
+  auto text = "error: " + error.what + '\n';
+  if (!error.where.empty()) text += "  " + error.where + '\n';
+  if (!error.way_out.empty()) text += "  " + error.way_out + '\n';
+  print(stderr, text + "  [" + error.code + "]\n");
+  return error.code.starts_with("settings.") ? exit_bad_input : exit_surroundings;
+}
+
+std::string replica_id(Runtime& runtime) {
+  std::string host(256, '\0');
+  if (::gethostname(host.data(), host.size() - 1) != 0) host = "host";
+  host.resize(host.find('\0') == std::string::npos ? host.size() : host.find('\0'));
+  return host + '-' + std::to_string(::getpid()) + '-' + runtime.uuid().substr(0, 8);
+}
+
+awaitable<void> run_replica(serve::Replica& replica, int& code) {
+  const auto started = co_await replica.start();
+  if (!started) {
+    code = tell(started.error());
+    co_return;
+  }
+  print(stdout, "serving on port " + std::to_string(replica.port()) + '\n');
+  co_await replica.serve();
+}
+
+int run_serve(AsioRuntime& runtime, settings::Settings settings, std::string id) {
+  auto plan = serve::plan_from(std::move(settings), std::move(id));
+  if (!plan) return tell(plan.error());
+  telemetry::Log log({.json = plan->settings.text("BATON_LOG_FORMAT") == "json",
+                      .replica = plan->replica,
+                      .clock = [&runtime] { return runtime.wall(); },
+                      .out = [](const std::string& line) { print(stderr, line); }});
+  serve::Replica replica(runtime, std::move(*plan), log);
+  InterruptSignals signals(runtime.io());
+  signals.on_interrupt([&replica] { replica.stop(); });
+  int code = 0;
+  runtime.run(run_replica(replica, code));
+  return code;
+}
+
+awaitable<void> run_migrate(AsioRuntime& runtime, postgres::Options database, bool check, int& code) {
+  const auto executor = runtime.io().get_executor();
+  auto migrated = co_await (check ? check_migrations(executor, database) : migrate(executor, database));
+  if (!migrated) {
+    code = tell(migrated.error());
+    co_return;
+  }
+  for (const auto& table : migrated->existed) print(stdout, "left alone but for added columns: " + table + '\n');
+  for (const auto& name : migrated->applied) print(stdout, (check ? "missing: " : "applied: ") + name + '\n');
+  if (migrated->applied.empty())
+    print(stdout, "nothing is missing: the tables are of version " + std::to_string(migrated->to) + '\n');
+  code = check && !migrated->applied.empty() ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (words.size() == 3 && words[0] == "keeper" && words[1] == "--state")
+    return local::keeper_main({.state = words[2], .connection = 3});
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto parsed = serve::parse_arguments(words);
+  if (const auto* answer = std::get_if<serve::Answer>(&parsed)) {
+    print(answer->code == 0 ? stdout : stderr, answer->text);
+    return answer->code;
+  }
+  const auto& options = std::get<serve::Options>(parsed);
+  auto settings = settings::Settings::read(options.sources);
+  if (!settings) return tell(settings.error());
+  if (options.print_config) {
+    print(stdout, settings->show());
+    return 0;
+  }
+  AsioRuntime runtime;
+  auto id = replica_id(runtime);
+  if (options.verb == serve::Verb::serve) return run_serve(runtime, std::move(*settings), std::move(id));
+  int code = 0;
+  runtime.run(run_migrate(runtime, serve::database_of(*settings, id), options.check, code));
+  return code;
+}

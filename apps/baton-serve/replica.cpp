@@ -1,0 +1,275 @@
+#include "replica.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <charconv>
+#include <filesystem>
+#include <utility>
+
+#include "api/token.hpp"
+#include "machine.hpp"
+#include "store/postgres/migrate.hpp"
+
+namespace baton::serve {
+namespace {
+
+using namespace std::chrono_literals;
+using telemetry::Level;
+
+constexpr core::Duration stall = 50ms;
+
+std::string absolute(const std::string& path) {
+  auto text = std::filesystem::absolute(path).lexically_normal().string();
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+std::uint16_t port_of(const settings::Settings& settings, std::string_view name) {
+  return static_cast<std::uint16_t>(settings.number(name));
+}
+
+Error bad(const char* name, const std::string& what, const std::string& way_out) {
+  return {.code = "settings.bad_value", .what = std::string(name) + ": " + what, .where = {}, .way_out = way_out};
+}
+
+RabbitOptions queue_of(const Plan& plan, Journal& journal) {
+  const auto& settings = plan.settings;
+  RabbitOptions options;
+  options.broker = {.host = settings.text("RABBIT_HOST"),
+                    .port = port_of(settings, "RABBIT_PORT"),
+                    .user = settings.text("RABBIT_USER"),
+                    .password = settings.text("RABBIT_PASSWORD")};
+  options.name = plan.replica;
+  options.queue = settings.text("BATON_QUEUE");
+  options.trouble = [&journal](const Error& error) { journal.trouble("queue", error); };
+  return options;
+}
+
+RedisLockOptions lock_of(const Plan& plan, Journal& journal, telemetry::Log& log) {
+  const auto& settings = plan.settings;
+  RedisLockOptions options;
+  options.server = {.host = settings.text("REDIS_HOST"),
+                    .port = port_of(settings, "REDIS_PORT"),
+                    .user = settings.text("REDIS_USER"),
+                    .password = settings.text("REDIS_PASSWORD"),
+                    .db = 1,
+                    .name = plan.replica};
+  options.replica = plan.replica;
+  options.trouble = [&journal](const Error& error) { journal.trouble("lock", error); };
+  options.recovered = [&log] { log.line(Level::info, "lock.recovered"); };
+  return options;
+}
+
+/// No secret of the server enters a job's environment: these names alone do.
+std::vector<std::string> environment_of_jobs() {
+  std::vector<std::string> allowed;
+  for (auto& variable : local::own_environment())
+    for (const auto* name : {"PATH=", "HOME=", "LANG=", "LC_", "TMPDIR=", "TZ=", "USER=", "LOGNAME=", "SHELL="})
+      if (variable.starts_with(name)) {
+        allowed.push_back(std::move(variable));
+        break;
+      }
+  return allowed;
+}
+
+std::uint32_t slots_of(const Plan& plan) {
+  const auto jobs = plan.settings.number("BATON_JOBS");
+  return jobs > 0 ? static_cast<std::uint32_t>(jobs) : cpus();
+}
+
+core::Resources capacity_of(const Plan& plan) {
+  auto capacity = ram_and_gpus();
+  capacity.try_emplace("cpu", static_cast<double>(slots_of(plan)));
+  return capacity;
+}
+
+local::LocalOptions backend_of(const Plan& plan) {
+  return {.state = plan.state,
+          .out = plan.data.front() + "/baton-out",
+          .by_project = true,
+          .slots = slots_of(plan),
+          .resources = capacity_of(plan),
+          .environment = environment_of_jobs()};
+}
+
+}  // namespace
+
+Result<Plan> plan_from(settings::Settings settings, std::string replica) {
+  Plan plan{.settings = std::move(settings), .replica = std::move(replica)};
+  for (const auto* name : {"RABBIT_SECURE", "REDIS_SECURE"})
+    if (plan.settings.truth(name)) return fail(bad(name, "TLS is not there yet", "set it to 0"));
+  const auto& format = plan.settings.text("BATON_LOG_FORMAT");
+  if (format != "text" && format != "json") return fail(bad("BATON_LOG_FORMAT", "it is neither text nor json", {}));
+
+  const auto& listen = plan.settings.text("BATON_LISTEN");
+  const auto colon = listen.rfind(':');
+  const char* const end = listen.data() + listen.size();
+  if (colon == std::string::npos || std::from_chars(listen.data() + colon + 1, end, plan.port).ptr != end ||
+      colon + 1 == listen.size())
+    return fail(bad("BATON_LISTEN", "'" + listen + "' is not HOST:PORT", "for example --listen 127.0.0.1:8000"));
+  plan.host = listen.substr(0, colon);
+
+  if (!plan.settings.truth("BATON_LOCAL_BACKEND"))
+    return fail(
+        {.code = "settings.no_backend",
+         .what = "there is no backend that could run a step",
+         .where = {},
+         .way_out =
+             "switch on local processes with --local-backend: for one tenant alone, as a step can read what this server can"});
+  for (const auto& folder : plan.settings.paths("BATON_DATA")) {
+    std::error_code wrong;
+    const auto path = std::filesystem::canonical(folder, wrong);
+    if (wrong || !std::filesystem::is_directory(path)) return fail(bad("BATON_DATA", "'" + folder + "' is no folder", {}));
+    plan.data.push_back(path.string());
+  }
+  if (plan.data.empty()) return fail(bad("BATON_DATA", "it is not set", "say with --data DIR whose files may be read"));
+  const auto& state = plan.settings.text("BATON_STATE");
+  plan.state = state.empty() ? plan.data.front() + "/.baton" : absolute(state);
+
+  plan.token = plan.settings.text("BATON_TOKEN");
+  if (plan.token.empty()) {
+    auto token = api::serving_token();
+    if (!token) return fail(token.error());
+    plan.token = std::move(*token);
+  }
+  return plan;
+}
+
+postgres::Options database_of(const settings::Settings& settings, const std::string& replica) {
+  return {.host = settings.text("POSTGRES_HOST"),
+          .port = port_of(settings, "POSTGRES_PORT"),
+          .user = settings.text("POSTGRES_USER"),
+          .password = settings.text("POSTGRES_PASSWORD"),
+          .database = settings.text("POSTGRES_DB"),
+          .application_name = replica};
+}
+
+Replica::Replica(AsioRuntime& runtime, Plan plan, telemetry::Log& log)
+    : runtime_(runtime),
+      plan_(std::move(plan)),
+      log_(log),
+      journal_(runtime, log),
+      store_(runtime.io().get_executor(),
+             {.connection = database_of(plan_.settings, plan_.replica),
+              .size = static_cast<std::size_t>(plan_.settings.number("BATON_POSTGRES_CONNECTIONS"))}),
+      queue_(runtime, runtime.io().get_executor(), queue_of(plan_, journal_)),
+      lock_(runtime, runtime.io().get_executor(), lock_of(plan_, journal_, log)),
+      files_(runtime),
+      backend_(runtime, runtime.io().get_executor(), backend_of(plan_)),
+      figures_(store_, queue_, lock_),
+      watcher_(runtime, store_),
+      worker_(runtime, store_, queue_, lock_, backend_, worker_options()),
+      manager_(runtime, store_, queue_, lock_, manager_options()),
+      place_{.runtime = runtime,
+             .store = store_,
+             .files = files_,
+             .wakeups = worker_.wakeups(),
+             .watcher = watcher_,
+             .host = {.capacity = capacity_of(plan_)},
+             .data = plan_.data,
+             .state = plan_.state,
+             .health = [this] { return health(); },
+             .metrics = [this] { return figures_.text(); }},
+      server_(runtime.io().get_executor(), runtime, {.host = plan_.host, .port = plan_.port, .token = plan_.token},
+              [this](api::Call call) { return api::answer(place_, std::move(call)); }),
+      gate_(runtime.gate()),
+      stopped_(runtime.event()) {}
+
+WorkerOptions Replica::worker_options() {
+  WorkerOptions options;
+  options.pass.replica = ReplicaId(plan_.replica);
+  options.pass.policy.cancel_patience = plan_.settings.duration("BATON_CANCEL_PATIENCE");
+  options.pass.lock_life = plan_.settings.duration("BATON_LOCK_LIFE");
+  options.pass.written = [this](const core::Run& run, const core::Decision& decision, Fence fence) {
+    journal_.written(run, decision, fence);
+    figures_.written(decision);
+  };
+  options.concurrency = static_cast<std::uint32_t>(plan_.settings.number("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY"));
+  options.passed = [this](const core::RunKey&, PassEnd end, core::Duration took) { figures_.passed(end, took); };
+  options.changed = [this](const core::RunKey& run) { watcher_.changed(run); };
+  options.over = [this](const core::RunKey& run) { watcher_.changed(run); };
+  options.trouble = [this](const core::RunKey& run, const Error& error) {
+    if (error.code == "store.backing_off" || error.code == "store.fenced") return;  // said by the figures
+    auto told = error;
+    if (told.where.empty()) told.where = core::to_text(run);
+    journal_.trouble("pass", told);
+  };
+  return options;
+}
+
+ManagerOptions Replica::manager_options() {
+  ManagerOptions options;
+  options.interval = plan_.settings.duration("BATON_SCHEDULING_INTERVAL");
+  options.lock_life = plan_.settings.duration("BATON_LOCK_LIFE");
+  options.trouble = [this](const Error& error) { journal_.trouble("manager", error); };
+  return options;
+}
+
+api::Health Replica::health() const {
+  return {.store = store_answers_, .queue = queue_.is_consuming(), .lock = lock_.is_up(), .stopping = stopping_};
+}
+
+awaitable<Result<void>> Replica::start() {
+  const auto database = database_of(plan_.settings, plan_.replica);
+  if (plan_.settings.truth("BATON_MIGRATE")) {
+    auto migrated = co_await migrate(runtime_.io().get_executor(), database);
+    if (!migrated) co_return fail(std::move(migrated.error()));
+    for (const auto& name : migrated->applied) log_.line(Level::info, "migrated", {{"migration", name}});
+  }
+  auto joined = co_await store_.join(ReplicaId(plan_.replica));
+  if (!joined) co_return fail(std::move(joined.error()));
+  lock_.start();
+  co_return server_.listen();
+}
+
+awaitable<void> Replica::serve() {
+  log_.line(Level::info, "serving",
+            {{"version", BATON_VERSION}, {"url", "http://" + plan_.host + ":" + std::to_string(server_.port())}});
+  gate_->spawn(watch_store());
+  gate_->spawn(watch_loop());
+  gate_->spawn(watcher_.serve());
+  gate_->spawn(manager_.serve());
+  gate_->spawn(worker_.serve());
+  co_await server_.serve();
+  co_await gate_->empty();
+  co_await queue_.stop(std::chrono::milliseconds(500));
+  const auto left = co_await store_.leave(ReplicaId(plan_.replica));
+  if (!left) journal_.trouble("leave", left.error());
+  co_await store_.close();
+  log_.line(Level::info, "stopped");
+}
+
+void Replica::stop() {
+  if (std::exchange(stopping_, true)) return;
+  log_.line(Level::info, "stopping");
+  server_.stop();
+  watcher_.stop();
+  manager_.stop();
+  worker_.stop();
+  stopped_->notify();
+}
+
+/// Whether the database answers, for /readyz.
+awaitable<void> Replica::watch_store() {
+  while (!stopping_) {
+    const auto answer = co_await store_.ping();
+    if (answer.has_value() != store_answers_) {
+      store_answers_ = answer.has_value();
+      if (answer) log_.line(Level::info, "store.recovered");
+    }
+    if (!answer) journal_.trouble("store", answer.error());
+    const auto stopped = co_await stopped_->wait_for(1s);
+    if (stopped) stopped_->notify();  // the other one waits for it as well
+  }
+}
+
+/// A loop that stands still delays all runs of this replica.
+awaitable<void> Replica::watch_loop() {
+  while (!stopping_) {
+    const auto before = runtime_.steady();
+    co_await runtime_.sleep(100ms);
+    const auto late = runtime_.steady() - before - 100ms;
+    if (late > stall) figures_.stalled(late);
+  }
+}
+
+}  // namespace baton::serve
