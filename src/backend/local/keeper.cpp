@@ -69,7 +69,9 @@ class Keeper {
     if (::fstat(options_.connection, &seen) == 0 && S_ISSOCK(seen.st_mode)) add_connection(options_.connection);
     while (!stopped_ && (machine_.running() > 0 || !connections_.empty())) turn();
     if (stopped_) kill_all();
-    ::unlink(socket_path_.c_str());
+    struct stat place{};
+    if (::lstat(socket_path_.c_str(), &place) == 0 && place.st_dev == socket_.st_dev && place.st_ino == socket_.st_ino)
+      ::unlink(socket_path_.c_str());
     return 0;
   }
 
@@ -169,6 +171,7 @@ class Keeper {
     ::umask(before);
     if (place.folder >= 0) ::close(place.folder);
     if (!good) return complain(socket_path_ + ": " + std::strerror(error)), false;
+    ::lstat(socket_path_.c_str(), &socket_);
     watch(listener_, EPOLLIN, EPOLL_CTL_ADD);
     return true;
   }
@@ -403,6 +406,7 @@ class Keeper {
   Machine machine_;
   Machine::Out held_back_;  ///< records, news and answers of a write that failed
   std::string socket_path_;
+  struct stat socket_{};  ///< in its place; another's stands there if the state directory was removed and made anew
   std::size_t compacted_bytes_ = 0;
   int lock_ = -1, signals_ = -1, epoll_ = -1, listener_ = -1;
   bool stopped_ = false;

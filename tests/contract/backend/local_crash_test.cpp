@@ -376,6 +376,24 @@ TEST_F(LocalCrash, the_keeper_goes_when_nothing_runs_and_nobody_is_connected) {
   EXPECT_NE(::access((world_.state() + "/keeper.sock").c_str(), F_OK), 0);
 }
 
+TEST(LocalKeeper, one_whose_state_was_removed_leaves_the_socket_of_the_next_alone) {
+  LocalWorld world(1);
+  auto before = world.connect();
+  EXPECT_EQ(world.run_to_end(*before, world.shell("step", "true")).seen, Seen::done);
+  const auto old = world.keeper();
+  std::filesystem::remove_all(world.state());
+  auto now = world.connect();
+  EXPECT_EQ(world.run_to_end(*now, world.shell("step", "true", 2)).seen, Seen::done);
+  ASSERT_NE(world.keeper(), old);
+
+  before.reset();
+
+  EXPECT_TRUE(eventually([old] { return !is_alive(old); }));
+  auto other = world.connect();  // by the socket's path
+  EXPECT_EQ(world.run_to_end(*other, world.shell("step", "true", 3)).seen, Seen::done);
+  EXPECT_EQ(::access((world.state() + "/keeper.sock").c_str(), F_OK), 0);
+}
+
 TEST(LocalKeeper, one_that_cannot_start_is_tried_seldom_and_its_reason_told) {
   LocalWorld world(1);
   std::filesystem::create_directory(world.state() + "/jobs.log");
