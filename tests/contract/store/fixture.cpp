@@ -1,8 +1,13 @@
 #include "contract/store/fixture.hpp"
 
+#include <boost/asio/io_context.hpp>
+
+#include "contract/store/postgres_world.hpp"
 #include "store/codec/codec.hpp"
 #include "store/memory/memory_store.hpp"
+#include "store/postgres/postgres_store.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "support/servers.hpp"
 
 namespace baton::test {
 
@@ -11,12 +16,25 @@ std::string name_of(Kind kind) {
     case Kind::memory: return "memory";
     case Kind::sqlite: return "sqlite";
     case Kind::sqlite_inline: return "sqlite_inline";
+    case Kind::postgres: return "postgres";
   }
   BATON_UNREACHABLE();
 }
 
-StoreContract::StoreContract() : runtime_(GetParam() == Kind::sqlite_inline) {
-  if (GetParam() == Kind::memory) {
+StoreContract::StoreContract() : runtime_(GetParam() == Kind::sqlite_inline) {}
+
+void StoreContract::SetUp() {
+  if (GetParam() == Kind::postgres) {
+    BATON_NEEDS_SERVERS();
+    auto& world = PostgresWorld::instance();
+    world.clear();
+    set_clock_ = [this, &world] { world.set_clock(runtime_.time); };
+    set_clock_();
+    auto store = std::make_unique<PostgresStore>(runtime_.real().io().get_executor(),
+                                                 postgres::PoolOptions{.connection = world.options()});
+    declare_gone_ = [this, of = store.get()](const ReplicaId& replica) { done(of->leave(replica)); };
+    store_ = std::move(store);
+  } else if (GetParam() == Kind::memory) {
     auto store = std::make_unique<MemoryStore>([this] { return runtime_.wall(); });
     declare_gone_ = [of = store.get()](const ReplicaId& replica) { of->declare_gone(replica); };
     store_ = std::move(store);
@@ -28,7 +46,12 @@ StoreContract::StoreContract() : runtime_(GetParam() == Kind::sqlite_inline) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Adapters, StoreContract, testing::Values(Kind::memory, Kind::sqlite, Kind::sqlite_inline),
+void StoreContract::TearDown() {
+  if (auto* store = dynamic_cast<PostgresStore*>(store_.get())) runtime_.real().run(store->close());
+}
+
+INSTANTIATE_TEST_SUITE_P(Adapters, StoreContract,
+                         testing::Values(Kind::memory, Kind::sqlite, Kind::sqlite_inline, Kind::postgres),
                          [](const auto& kind) { return name_of(kind.param); });
 
 NewRun StoreContract::a_run(const std::string& project) {

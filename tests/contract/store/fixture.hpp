@@ -40,12 +40,14 @@ class ClockedRuntime final : public Runtime {
   AsioRuntime real_;
 };
 
-enum class Kind { memory, sqlite, sqlite_inline };
+enum class Kind { memory, sqlite, sqlite_inline, postgres };
 [[nodiscard]] std::string name_of(Kind kind);
 
 class StoreContract : public testing::TestWithParam<Kind> {
  protected:
   StoreContract();
+  void SetUp() override;
+  void TearDown() override;
 
   template <class T>
   T wait(awaitable<T> call) {
@@ -72,7 +74,12 @@ class StoreContract : public testing::TestWithParam<Kind> {
 
   Store& store() { return *store_; }
   Instant now() const { return runtime_.time; }
-  void pass_time(core::Duration span) { runtime_.time += span; }
+  void pass_time(core::Duration span) {
+    runtime_.time += span;
+    set_clock_();
+  }
+  /// Whether what a commit announces is kept until it was told.
+  [[nodiscard]] bool has_outbox() const { return GetParam() == Kind::memory || GetParam() == Kind::postgres; }
   void declare_gone(const std::string& replica) { declare_gone_(ReplicaId(replica)); }
 
   /// A run of tasks a, b, c, each after the one before, in project `p` of user 1 unless said otherwise.
@@ -112,6 +119,7 @@ class StoreContract : public testing::TestWithParam<Kind> {
   }
   std::unique_ptr<Store> store_;
   std::function<void(const ReplicaId&)> declare_gone_;
+  std::function<void()> set_clock_ = [] {};  // tells the store's own clock
   int runs_ = 0;
 };
 
