@@ -138,7 +138,7 @@ class LocalReplicas : public testing::Test {
 };
 
 TEST_F(LocalReplicas, an_end_that_two_hear_of_is_collected_with_the_same_products_by_both) {
-  const int rounds = is_long() ? 1000 : 200;
+  const int rounds = is_long() ? 1000 : 50;
   Replica one(world_.options), other(world_.options);
   for (int round = 1; round <= rounds && !HasFailure(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
@@ -165,7 +165,7 @@ TEST_F(LocalReplicas, an_end_that_two_hear_of_is_collected_with_the_same_product
 }
 
 TEST_F(LocalReplicas, a_release_while_another_one_collects_is_no_failure) {
-  const int rounds = is_long() ? 1000 : 100;
+  const int rounds = is_long() ? 1000 : 30;
   Replica one(world_.options), other(world_.options);
   for (int round = 1; round <= rounds && !HasFailure(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
@@ -201,7 +201,7 @@ pid_t start_follower(const LocalWorld& world, int round) {
 }
 
 TEST_F(LocalReplicas, a_replica_that_is_killed_while_it_collects_leaves_the_end_to_the_other) {
-  const int rounds = is_long() ? 500 : 60;
+  const int rounds = is_long() ? 500 : 30;
   const auto seed = std::random_device{}();
   RecordProperty("seed", static_cast<int>(seed));
   SCOPED_TRACE("seed " + std::to_string(seed));
