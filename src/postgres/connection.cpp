@@ -136,6 +136,9 @@ struct Connection::Parts {
             .constraint = {},
             .unknown = true};
   }
+  [[nodiscard]] Clock::time_point limit_of_call() const {
+    return Clock::now() + options.statement_limit * 6 / 5 + std::chrono::seconds(1);
+  }
   awaitable<Outcome<void>> connect();
   awaitable<Outcome<void>> wait(Descriptor::wait_type what, Clock::time_point until);
   awaitable<Outcome<void>> flush(Clock::time_point until);
@@ -283,7 +286,7 @@ awaitable<Outcome<std::unique_ptr<Connection>>> Connection::open(asio::any_io_ex
 awaitable<Answers> Connection::run(std::vector<Call> calls) {
   auto& parts = *parts_;
   if (parts.connection == nullptr) co_return tl::unexpected(parts.lost());
-  const auto until = Clock::now() + parts.options.statement_limit + std::chrono::seconds(5);
+  const auto until = parts.limit_of_call();
   std::vector<const Statement*> to_prepare;  // one a call; null: prepared before
   auto sent = parts.send(calls, to_prepare);
   if (!sent) co_return tl::unexpected(sent.error());
@@ -328,7 +331,7 @@ awaitable<Answers> Connection::run(std::vector<Call> calls) {
 awaitable<Outcome<void>> Connection::script(std::string sql) {
   auto& parts = *parts_;
   if (parts.connection == nullptr) co_return tl::unexpected(parts.lost());
-  const auto until = Clock::now() + parts.options.statement_limit + std::chrono::seconds(5);
+  const auto until = parts.limit_of_call();
   if (PQexitPipelineMode(parts.connection) != 1 || PQsendQuery(parts.connection, sql.c_str()) != 1)
     co_return tl::unexpected(parts.lost());
   auto flushed = co_await parts.flush(until);

@@ -1,0 +1,323 @@
+// What only a shared server can show: waiting for each other, tables that were there before, other versions.
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <thread>
+
+#include "contract/store/fixture.hpp"
+#include "contract/store/postgres_world.hpp"
+#include "store/postgres/migrate.hpp"
+#include "store/postgres/postgres_store.hpp"
+#include "support/servers.hpp"
+
+namespace baton::test {
+namespace {
+
+class PostgresStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    BATON_NEEDS_SERVERS();
+    world_ = &PostgresWorld::instance();
+    world_->clear();
+    world_->set_clock(now_);
+    store_ = another();
+  }
+  void TearDown() override {
+    if (store_) runtime_.run(store_->close());
+  }
+
+  std::unique_ptr<PostgresStore> another() {
+    return std::make_unique<PostgresStore>(runtime_.io().get_executor(), postgres::PoolOptions{.connection = world_->options()});
+  }
+  template <class T>
+  static awaitable<void> keep(awaitable<T> call, std::optional<T>& answer) {
+    answer.emplace(co_await std::move(call));
+  }
+  template <class T>
+  T wait(awaitable<T> call) {
+    std::optional<T> answer;
+    runtime_.run(keep(std::move(call), answer));
+    return std::move(*answer);
+  }
+  static NewRun a_run(const std::string& uuid = "u") {
+    NewRun run{.uuid = RunUuid(uuid), .user = UserId(1), .project = ProjectId("p")};
+    core::TaskDefinition task;
+    task.node.id = NodeId("a");
+    task.node.step = std::make_shared<const core::Step>(core::Step{.name = "a", .command = {.words = {"true"}}});
+    run.project_nodes = {task.node.id};
+    run.tasks = {task};
+    return run;
+  }
+  /// Lets the loop turn until it is so; false: it was not in ten seconds.
+  bool eventually(const std::function<bool()>& is_so) {
+    const auto until = std::chrono::steady_clock::now() + 10s;
+    while (!is_so()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      runtime_.run(runtime_.sleep(1ms));
+    }
+    return true;
+  }
+
+  AsioRuntime runtime_;
+  PostgresWorld* world_ = nullptr;
+  std::unique_ptr<PostgresStore> store_;
+  Instant now_{std::chrono::sys_days(std::chrono::year(2026) / 11 / 24)};
+};
+
+TEST_F(PostgresStoreTest, a_pass_that_waits_for_a_commit_sees_all_that_it_wrote) {
+  const auto key = *wait(store_->create_run(a_run()));
+  const auto first = *wait(store_->begin_pass({.run = key, .replica = ReplicaId("r1")}));
+  // A commit, held open in the middle.
+  world_->execute("BEGIN; UPDATE comp_runs SET fence = fence + 1, failures = 0, scheduled = '2030-01-01T00:00:00Z'");
+  world_->execute("UPDATE comp_run_snapshot_tasks SET changed_in = 2, log = 'late'");
+  world_->execute(
+      "INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed)"
+      " SELECT run_id, 0, 1, 2, 'job-1', '', 'failed', 'release' FROM comp_runs");
+  std::optional<Result<core::Ticket>> answer;
+  const auto gate = runtime_.gate();
+  gate->spawn(keep(store_->begin_pass({.run = key, .known = first.fence, .replica = ReplicaId("r2")}), answer));
+  ASSERT_TRUE(eventually([&] { return world_->execute("SELECT count(*) FROM pg_locks WHERE NOT granted")[0] == "1"; }));
+  ASSERT_FALSE(answer);
+
+  world_->execute("COMMIT");
+
+  ASSERT_TRUE(eventually([&] { return answer.has_value(); }));
+  ASSERT_TRUE(answer->has_value()) << answer->error().what;
+  const auto& ticket = **answer;
+  EXPECT_EQ(ticket.fence, Fence(3));
+  EXPECT_EQ(ticket.mark, Instant(std::chrono::sys_days(std::chrono::year(2030) / 1 / 1)));
+  ASSERT_EQ(ticket.tasks.size(), 1u);
+  EXPECT_EQ(ticket.tasks[0].log, "late");
+  ASSERT_EQ(ticket.owed.size(), 1u);
+  EXPECT_EQ(ticket.owed[0].job, JobId("job-1"));
+  runtime_.run(gate->empty());
+}
+
+TEST_F(PostgresStoreTest, a_wake_up_that_waits_for_a_commit_is_judged_by_what_it_wrote) {
+  const auto key = *wait(store_->create_run(a_run()));
+  ASSERT_TRUE(wait(store_->wake(key, {}))->publish);  // pending …
+  world_->execute("BEGIN; UPDATE comp_runs SET processed = scheduled");
+  std::optional<Result<Woken>> answer;
+  const auto gate = runtime_.gate();
+  gate->spawn(keep(store_->wake(key, {}), answer));
+  ASSERT_TRUE(eventually([&] { return world_->execute("SELECT count(*) FROM pg_locks WHERE NOT granted")[0] == "1"; }));
+
+  world_->execute("COMMIT");  // … and no more
+
+  ASSERT_TRUE(eventually([&] { return answer.has_value(); }));
+  EXPECT_TRUE((*answer)->publish);
+  EXPECT_EQ(world_->execute("SELECT scheduled > processed FROM comp_runs")[0], "t");
+  runtime_.run(gate->empty());
+}
+
+TEST_F(PostgresStoreTest, of_many_that_start_a_project_at_once_one_does) {
+  struct Starter {
+    static awaitable<void> start(Store& store, NewRun run, int& started, int& refused) {
+      const auto key = co_await store.create_run(std::move(run));
+      if (key) ++started;
+      if (!key && key.error().code == "store.run_exists") ++refused;
+    }
+  };
+  int started = 0, refused = 0;
+  const auto gate = runtime_.gate();
+  for (int i = 0; i < 20; ++i) gate->spawn(Starter::start(*store_, a_run("u" + std::to_string(i)), started, refused));
+
+  runtime_.run(gate->empty());
+
+  EXPECT_EQ(started, 1);
+  EXPECT_EQ(refused, 19);
+}
+
+TEST_F(PostgresStoreTest, passes_due_and_progress_of_many_at_once_lock_nobody_out) {
+  struct Worker {
+    static awaitable<void> work(Store& store, RunKey run, int& good) {
+      for (int i = 0; i < 10; ++i) {
+        auto ticket = co_await store.begin_pass({.run = run, .replica = ReplicaId("r1"), .excused = 1});
+        if (!ticket) co_return;
+        core::Decision decision;
+        decision.tasks = {pending_task(0, "job")};
+        decision.attempts = {open_attempt(0, "job")};
+        decision.result = State::pending;
+        auto committed = co_await store.commit(*ticket, decision);
+        if (!committed) co_return;
+        auto written = co_await store.write_progress({{.run = run, .task = 0, .job = JobId("job"), .progress = 0.1 * i}});
+        if (!written) co_return;
+        auto due = co_await store.due({.revisit = 0s}, 5);
+        if (!due) co_return;
+      }
+      ++good;
+    }
+  };
+  std::vector<RunKey> keys;
+  for (int i = 0; i < 20; ++i) {
+    auto run = a_run("u" + std::to_string(i));
+    run.project = ProjectId("p" + std::to_string(i));
+    keys.push_back(*wait(store_->create_run(run)));
+  }
+  int good = 0;
+  const auto gate = runtime_.gate();
+  for (const auto& key : keys) gate->spawn(Worker::work(*store_, key, good));
+
+  runtime_.run(gate->empty());
+
+  EXPECT_EQ(good, 20);
+}
+
+TEST_F(PostgresStoreTest, a_name_is_of_one_process_at_a_time) {
+  ASSERT_TRUE(wait(store_->join(ReplicaId("r1"))));
+  const auto other = another();
+  EXPECT_TRUE(*wait(other->lives(ReplicaId("r1"))));
+
+  const auto refused = wait(other->join(ReplicaId("r1")));
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "store.not_yours");
+  runtime_.run(store_->close());
+  EXPECT_TRUE(wait(other->join(ReplicaId("r1"))));
+  runtime_.run(other->close());
+}
+
+TEST_F(PostgresStoreTest, a_replica_whose_line_broke_lives_again_by_itself) {
+  ASSERT_TRUE(wait(store_->join(ReplicaId("r1"))));
+  world_->execute(
+      "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN replicas p ON ((l.classid::bigint << 32) | l.objid::bigint) = "
+      "p.lock_key");
+
+  ASSERT_TRUE(eventually([&] { return *wait(store_->lives(ReplicaId("r1"))); }));
+  EXPECT_TRUE(wait(store_->orphans(10))->empty());
+}
+
+TEST_F(PostgresStoreTest, a_run_that_another_program_made_is_left_alone) {
+  world_->execute(
+      "INSERT INTO users (id, name) VALUES (7, 'seven'); INSERT INTO projects (uuid, name) VALUES ('theirs', 'theirs')");
+  world_->execute(
+      "INSERT INTO comp_runs (project_uuid, user_id, iteration, result, use_on_demand_clusters, dag_adjacency_list, "
+      "collection_run_id)"
+      " VALUES ('theirs', 7, 1, 'RUNNING', false, '{}', 'c')");
+  world_->execute(
+      "INSERT INTO comp_run_snapshot_tasks (run_id, project_id, node_id, state) SELECT run_id, 'theirs', 'n', 'RUNNING' FROM "
+      "comp_runs");
+  world_->execute("INSERT INTO comp_tasks (project_id, node_id, state) VALUES ('theirs', 'n', 'RUNNING')");
+  const RunKey theirs{UserId(7), ProjectId("theirs"), Iteration(1)};
+
+  EXPECT_TRUE(wait(store_->due({}, 10))->empty());
+
+  EXPECT_EQ(wait(store_->begin_pass({.run = theirs})).error().code, "store.damaged");
+  EXPECT_EQ(wait(store_->run(theirs))->record.result, State::started);
+  EXPECT_TRUE(wait(store_->tasks(theirs, Fence::none()))->empty());
+  EXPECT_EQ((*wait(store_->nodes(ProjectId("theirs"))))[0].state, State::started);
+  auto ours = a_run();
+  ours.project = theirs.project;
+  EXPECT_EQ(wait(store_->create_run(ours)).error().code, "store.run_exists");
+}
+
+// ---- migrations ---------------------------------------------------------------------------------------------------------
+
+class PostgresMigration : public PostgresStoreTest {
+ protected:
+  void SetUp() override {
+    PostgresStoreTest::SetUp();
+    if (world_ == nullptr) return;
+    world_->execute("DROP SCHEMA IF EXISTS migration_test CASCADE; CREATE SCHEMA migration_test");
+    options_ = world_->options();
+    options_.search_path = "migration_test,pg_catalog";
+  }
+  void TearDown() override {
+    if (world_ != nullptr) world_->execute("DROP SCHEMA IF EXISTS migration_test CASCADE");
+    PostgresStoreTest::TearDown();
+  }
+  Result<Migrated> migrate() { return wait(baton::migrate(runtime_.io().get_executor(), options_)); }
+  Result<Migrated> check() { return wait(check_migrations(runtime_.io().get_executor(), options_)); }
+  postgres::Options options_;
+};
+
+TEST_F(PostgresMigration, it_says_first_and_does_it_once) {
+  const auto said = check();
+  ASSERT_TRUE(said) << said.error().what;
+  EXPECT_EQ(said->from, 0);
+  EXPECT_EQ(said->applied, std::vector<std::string>{"0001_runs.sql"});
+  EXPECT_EQ(world_->execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'migration_test'")[0], "0");
+
+  const auto done = migrate();
+
+  ASSERT_TRUE(done) << done.error().what;
+  EXPECT_EQ(done->to, 1);
+  EXPECT_EQ(done->applied.size(), 1u);
+  EXPECT_TRUE(done->existed.empty());
+  EXPECT_TRUE(migrate()->applied.empty());
+  EXPECT_EQ(check()->from, 1);
+}
+
+TEST_F(PostgresMigration, several_at_once_do_it_once) {
+  std::vector<std::optional<Result<Migrated>>> answers(4);
+  const auto gate = runtime_.gate();
+  for (auto& answer : answers) gate->spawn(keep(baton::migrate(runtime_.io().get_executor(), options_), answer));
+
+  runtime_.run(gate->empty());
+
+  std::size_t applied = 0;
+  for (const auto& answer : answers) {
+    ASSERT_TRUE(answer->has_value()) << answer->error().what;
+    applied += (*answer)->applied.size();
+  }
+  EXPECT_EQ(applied, 1u);
+}
+
+TEST_F(PostgresMigration, tables_that_were_there_keep_their_rows_and_gain_columns) {
+  world_->execute(
+      "SET search_path = migration_test, pg_catalog;"
+      "CREATE TYPE statetype AS ENUM ('UNKNOWN', 'NOT_STARTED', 'PUBLISHED', 'PENDING', 'RUNNING', 'SUCCESS', 'FAILED', "
+      "'ABORTED',"
+      " 'WAITING_FOR_RESOURCES', 'WAITING_FOR_CLUSTER');"
+      "CREATE TABLE users (id bigserial PRIMARY KEY, name varchar NOT NULL, status varchar NOT NULL);"
+      "CREATE TABLE projects (id bigserial PRIMARY KEY, uuid varchar UNIQUE, name varchar NOT NULL, prj_owner bigint, workbench "
+      "json NOT NULL);"
+      "CREATE TABLE comp_runs (run_id bigserial PRIMARY KEY, project_uuid varchar NOT NULL REFERENCES projects (uuid) ON DELETE "
+      "CASCADE,"
+      " user_id bigint NOT NULL REFERENCES users (id), iteration bigint NOT NULL, result statetype NOT NULL DEFAULT "
+      "'NOT_STARTED',"
+      " created timestamptz NOT NULL DEFAULT now(), modified timestamptz NOT NULL DEFAULT now(), started timestamptz, ended "
+      "timestamptz,"
+      " cancelled timestamptz, metadata jsonb, use_on_demand_clusters boolean NOT NULL, UNIQUE (project_uuid, user_id, "
+      "iteration));"
+      "INSERT INTO users VALUES (1, 'u', 'ACTIVE'); INSERT INTO projects VALUES (1, 'p', 'p', 1, '{}');"
+      "INSERT INTO comp_runs (project_uuid, user_id, iteration, result, use_on_demand_clusters) VALUES ('p', 1, 1, 'SUCCESS', "
+      "false)");
+
+  const auto done = migrate();
+
+  ASSERT_TRUE(done) << done.error().what;
+  EXPECT_EQ(done->existed, (std::vector<std::string>{"comp_runs", "projects", "users"}));
+  world_->execute("INSERT INTO comp_runs (project_uuid, user_id, iteration, use_on_demand_clusters) VALUES ('p', 1, 2, true)");
+  world_->execute("DELETE FROM comp_runs WHERE iteration = 2");
+  PostgresStore store(runtime_.io().get_executor(), {.connection = options_});
+  const auto key = wait(store.create_run(a_run()));
+  ASSERT_TRUE(key) << key.error().what;
+  EXPECT_EQ(key->iteration, Iteration(2));
+  EXPECT_EQ(wait(store.due({}, 10))->size(), 1u);
+  runtime_.run(store.close());
+  world_->execute("SET search_path = " + world_->options().search_path);
+}
+
+TEST_F(PostgresMigration, a_database_that_needs_a_newer_baton_is_refused) {
+  ASSERT_TRUE(migrate());
+  world_->execute("INSERT INTO migration_test.schema_migrations VALUES (90, '0090_later.sql', now(), '9.0', 1)");
+  EXPECT_EQ(migrate()->to, 90);  // newer, and this version may still work on it
+  world_->execute("INSERT INTO migration_test.schema_migrations VALUES (91, '0091_dropped.sql', now(), '9.1', 90)");
+
+  EXPECT_EQ(migrate().error().code, "store.newer");
+  EXPECT_EQ(check().error().code, "store.newer");
+}
+
+TEST_F(PostgresMigration, without_tables_the_store_says_what_to_do) {
+  PostgresStore store(runtime_.io().get_executor(), {.connection = options_});
+
+  const auto refused = wait(store.due({}, 10));
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "store.unavailable");
+  EXPECT_NE(refused.error().way_out.find("baton migrate"), std::string::npos);
+  runtime_.run(store.close());
+}
+
+}  // namespace
+}  // namespace baton::test
