@@ -44,6 +44,14 @@ RabbitOptions queue_of(const Plan& plan, Journal& journal) {
   return options;
 }
 
+RabbitEventsOptions events_of(const RabbitOptions& queue, Journal& journal) {
+  RabbitEventsOptions options;
+  options.broker = queue.broker;
+  options.name = queue.name;
+  options.trouble = [&journal](const Error& error) { journal.trouble("events", error); };
+  return options;
+}
+
 RedisLockOptions lock_of(const Plan& plan, Journal& journal, telemetry::Log& log) {
   const auto& settings = plan.settings;
   RedisLockOptions options;
@@ -153,12 +161,14 @@ Replica::Replica(AsioRuntime& runtime, Plan plan, telemetry::Log& log)
               .size = static_cast<std::size_t>(plan_.settings.number("BATON_POSTGRES_CONNECTIONS"))}),
       queue_(runtime, runtime.io().get_executor(), queue_of(plan_, journal_)),
       lock_(runtime, runtime.io().get_executor(), lock_of(plan_, journal_, log)),
+      events_(runtime, runtime.io().get_executor(), events_of(queue_of(plan_, journal_), journal_)),
       files_(runtime),
       backend_(runtime, runtime.io().get_executor(), backend_of(plan_)),
       figures_(store_, queue_, lock_),
       watcher_(runtime, store_),
+      relay_(runtime, store_, events_, relay_options()),
       worker_(runtime, store_, queue_, lock_, backend_, worker_options()),
-      manager_(runtime, store_, queue_, lock_, manager_options()),
+      manager_(runtime, store_, queue_, lock_, manager_options(), &relay_),
       place_{.runtime = runtime,
              .store = store_,
              .files = files_,
@@ -172,12 +182,15 @@ Replica::Replica(AsioRuntime& runtime, Plan plan, telemetry::Log& log)
       server_(runtime.io().get_executor(), runtime, {.host = plan_.host, .port = plan_.port, .token = plan_.token},
               [this](api::Call call) { return api::answer(place_, std::move(call)); }),
       gate_(runtime.gate()),
-      stopped_(runtime.event()) {}
+      stopped_(runtime.event()) {
+  events_.on_changed([this](const core::RunKey& run) { watcher_.changed(run); });
+}
 
 WorkerOptions Replica::worker_options() {
   WorkerOptions options;
   options.pass.replica = ReplicaId(plan_.replica);
   options.pass.policy.cancel_patience = plan_.settings.duration("BATON_CANCEL_PATIENCE");
+  options.pass.policy.announce = true;
   options.pass.lock_life = plan_.settings.duration("BATON_LOCK_LIFE");
   options.pass.written = [this](const core::Run& run, const core::Decision& decision, Fence fence) {
     journal_.written(run, decision, fence);
@@ -185,14 +198,24 @@ WorkerOptions Replica::worker_options() {
   };
   options.concurrency = static_cast<std::uint32_t>(plan_.settings.number("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY"));
   options.passed = [this](const core::RunKey&, PassEnd end, core::Duration took) { figures_.passed(end, took); };
-  options.changed = [this](const core::RunKey& run) { watcher_.changed(run); };
+  options.changed = [this](const core::RunKey& run) {
+    watcher_.changed(run);
+    events_.changed(run);
+  };
   options.over = [this](const core::RunKey& run) { watcher_.changed(run); };
+  options.announced = [this](std::vector<Outgoing> messages) { relay_.tell(std::move(messages)); };
   options.trouble = [this](const core::RunKey& run, const Error& error) {
     if (error.code == "store.backing_off" || error.code == "store.fenced") return;  // said by the figures
     auto told = error;
     if (told.where.empty()) told.where = core::to_text(run);
     journal_.trouble("pass", told);
   };
+  return options;
+}
+
+RelayOptions Replica::relay_options() {
+  RelayOptions options;
+  options.trouble = [this](const Error& error) { journal_.trouble("relay", error); };
   return options;
 }
 
@@ -231,7 +254,9 @@ awaitable<void> Replica::serve() {
   gate_->spawn(worker_.serve());
   co_await server_.serve();
   co_await gate_->empty();
+  co_await relay_.stop();
   co_await queue_.stop(std::chrono::milliseconds(500));
+  co_await events_.stop(std::chrono::milliseconds(500));
   const auto left = co_await store_.leave(ReplicaId(plan_.replica));
   if (!left) journal_.trouble("leave", left.error());
   co_await store_.close();

@@ -8,6 +8,7 @@
 #include "api/server.hpp"
 #include "api/watcher.hpp"
 #include "backend/local/local_backend.hpp"
+#include "events/rabbitmq/rabbit_events.hpp"
 #include "figures.hpp"
 #include "files/posix/posix_files.hpp"
 #include "journal.hpp"
@@ -50,6 +51,7 @@ class Replica {
  private:
   WorkerOptions worker_options();
   ManagerOptions manager_options();
+  RelayOptions relay_options();
   awaitable<void> watch_store();
   awaitable<void> watch_loop();
   [[nodiscard]] api::Health health() const;
@@ -61,10 +63,12 @@ class Replica {
   PostgresStore store_;
   RabbitQueue queue_;
   RedisLock lock_;
+  RabbitEvents events_;
   PosixFiles files_;
   local::LocalBackend backend_;
   Figures figures_;
   api::Watcher watcher_;
+  Relay relay_;
   Worker worker_;
   Manager manager_;
   api::Place place_;
