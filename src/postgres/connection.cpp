@@ -1,5 +1,6 @@
 #include "postgres/connection.hpp"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <poll.h>
 
@@ -120,15 +121,17 @@ struct Connection::Parts {
   ~Parts() { close(); }
 
   void close() {
-    if (descriptor.is_open()) {
-      descriptor.cancel();
-      descriptor.release();  // libpq owns it
-    }
+    boost::system::error_code ignored;
+    descriptor.close(ignored);
     if (connection != nullptr) PQfinish(std::exchange(connection, nullptr));
   }
+  // A duplicate: libpq closes its socket whenever it finds the line broken, and the number is given to the next one that is opened. What
+  // Asio watches under a number must not be another's.
   void attach() {
-    if (descriptor.is_open()) descriptor.release();
-    descriptor.assign(PQsocket(connection));
+    boost::system::error_code ignored;
+    descriptor.close(ignored);
+    const int socket = ::fcntl(PQsocket(connection), F_DUPFD_CLOEXEC, 0);
+    if (socket >= 0) descriptor.assign(socket, ignored);
   }
   [[nodiscard]] Failure lost() const {
     return {.state = lost_state,
