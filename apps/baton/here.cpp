@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "backend/local/local_backend.hpp"
+#include "client/remote.hpp"
 #include "lock/memory/memory_lock.hpp"
 #include "machine.hpp"
 #include "queue/memory/memory_queue.hpp"
@@ -103,6 +104,16 @@ Result<std::unique_ptr<Store>> Here::read(std::string dir) {
   auto store = SqliteStore::open(runtime_, {.path = database_in(dir), .read_only = true});
   if (!store) return fail(store.error());
   return std::unique_ptr<Store>(std::move(*store));
+}
+
+Result<std::unique_ptr<Server>> Here::server(cli::ServerOptions options) {
+  auto servers = client::addresses_from(options.urls);
+  if (!servers) return fail(servers.error());
+  client::RemoteOptions remote;
+  remote.servers = std::move(*servers);
+  remote.user = options.user;
+  remote.trouble = std::move(options.trouble);
+  return std::make_unique<client::Remote>(runtime_, runtime_.io().get_executor(), std::move(remote));
 }
 
 std::optional<cli::Holder> Here::holder(const std::string& dir) { return StateLock::holder(dir); }

@@ -19,6 +19,7 @@ class Here final : public cli::House {
   Files& files() override { return files_; }
   Result<std::unique_ptr<cli::Workplace>> work(cli::WorkOptions options) override;
   Result<std::unique_ptr<Store>> read(std::string dir) override;
+  Result<std::unique_ptr<Server>> server(cli::ServerOptions options) override;
   std::optional<cli::Holder> holder(const std::string& dir) override;
   bool interrupt(const cli::Holder& holder) override;
   void on_interrupt(std::function<void()> told) override { interrupts_.on_interrupt(std::move(told)); }

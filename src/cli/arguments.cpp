@@ -24,10 +24,12 @@ constexpr std::array commands{
             "  baton run pipeline.yaml align -j 4    align and what it needs, four tasks at a time\n"
             "  baton run pipeline.yaml 'align[a]'    one task of a foreach\n"
             "  baton run pipeline.yaml --set n=10    another value for the parameter n\n"
+            "  baton run pipeline.yaml --server http://127.0.0.1:8080,http://127.0.0.1:8081\n"
             "\n"
             "After a kill, the same command goes on where it stopped. Ctrl-C stops the jobs and ends; twice kills them.\n"
+            "With a server the run outlives the command: Ctrl-C detaches from it, and the same command joins it again.\n"
             "Exit code: 0 all succeeded or up to date, 1 a task failed, 2 bad usage or input, 3 cancelled, 4 the surroundings "
-            "failed."},
+            "failed,\n5 detached from a run that goes on."},
     Command{Verb::plan, "plan", "Show which tasks would run, and all reasons of each; writes nothing",
             "  baton plan pipeline.yaml\n"
             "  baton plan pipeline.yaml count --set ploidy=1\n"
@@ -45,7 +47,11 @@ constexpr std::array commands{
             "  baton logs pipeline.yaml count\n"
             "  baton logs pipeline.yaml 'align[a]' -f    go on until the task has ended"},
     Command{Verb::cancel, "cancel", "Stop what runs of a pipeline, and wait until it has stopped",
-            "  baton cancel pipeline.yaml"},
+            "  baton cancel pipeline.yaml\n"
+            "  baton cancel pipeline.yaml --server http://127.0.0.1:8080"},
+    Command{Verb::quarantine, "quarantine", "List the runs that a server holds because their passes failed, or release one",
+            "  baton quarantine list --server http://127.0.0.1:8080\n"
+            "  baton quarantine release 1:6f1c2ad0-0b5e-5e0e-9a6e-0d6d3c1e2f4a:3"},
     Command{Verb::version, "version", "Print the version", "  baton version"}};
 
 std::vector<std::string_view> names_of_commands() {
@@ -79,6 +85,10 @@ struct Parser {
     if (command.verb != Verb::logs)
       sub->add_flag("--json", options.json, "Print one JSON object on stdout, and nothing else there");
     if (command.verb == Verb::version) return;
+    if (command.verb == Verb::quarantine) {
+      add_quarantine(*sub);
+      return;
+    }
     add_file(*sub, command.verb);
     if (command.verb != Verb::run) add_state(*sub);
     if (command.verb == Verb::run) add_run(*sub);
@@ -89,6 +99,27 @@ struct Parser {
           ->check(CLI::Range(1U, 100'000U).description(""))
           ->type_name("N");
     if (command.verb == Verb::logs) sub->add_flag("-f,--follow", options.follow, "Print on until the task has ended");
+    add_server(*sub);
+    sub->add_option("--project", options.project, "With --server: the project's UUID (default: it follows from user and name)")
+        ->type_name("UUID");
+    if (command.verb == Verb::run)
+      sub->add_flag("--cancel-on-interrupt", options.cancel_on_interrupt,
+                    "With --server: Ctrl-C cancels the run (default: it detaches from it)");
+  }
+
+  void add_server(CLI::App& sub) {
+    sub.add_option("--server", options.server, "Speak to a `baton serve`; of several, to one that answers")
+        ->envname("BATON_SERVER")
+        ->type_name("URL[,URL...]");
+    sub.add_option("--user", options.user, "With --server: the user's number (default: 1)")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62).description(""))
+        ->type_name("N");
+  }
+
+  void add_quarantine(CLI::App& sub) {
+    sub.add_option("ACTION", options.action, "list or release")->required()->type_name("");
+    sub.add_option("RUN", options.held_run, "With release: USER:PROJECT:ITERATION, as list shows it")->type_name("");
+    add_server(sub);
   }
 
   void add_file(CLI::App& sub, Verb verb) {
@@ -184,6 +215,44 @@ std::optional<Answer> check_command(std::span<const std::string> words) {
   return unknown_command(words[0]);
 }
 
+/// Options that say something of this machine, where a server's does the work, and the other way round.
+std::optional<Answer> check_server(const Options& options, std::string_view command) {
+  const auto other_way = [&](bool given, std::string_view name) {
+    return given ? std::optional(wrong("'" + std::string(name) + "' is an option for work with a server",
+                                       "name one with --server, or in BATON_SERVER", command))
+                 : std::nullopt;
+  };
+  const auto here_alone = [&](bool given, std::string_view name) {
+    return given ? std::optional(wrong("'" + std::string(name) + "' is about this machine, and the work is a server's",
+                                       "leave it out, or unset BATON_SERVER to work without a server", command))
+                 : std::nullopt;
+  };
+  std::optional<Answer> answer;
+  if (options.server.empty()) {
+    if (options.verb == Verb::quarantine)
+      return wrong("'quarantine' is for work with a server", "name one with --server", command);
+    answer = other_way(!options.project.empty(), "--project");
+    if (!answer) answer = other_way(options.user.has_value(), "--user");
+    if (!answer) answer = other_way(options.cancel_on_interrupt, "--cancel-on-interrupt");
+    return answer;
+  }
+  answer = here_alone(options.jobs.has_value(), "-j");
+  if (!answer) answer = here_alone(!options.state.empty(), "--state");
+  if (!answer) answer = here_alone(!options.out.empty(), "--out");
+  if (!answer) answer = here_alone(!options.resources.empty(), "--resources");
+  return answer;
+}
+
+std::optional<Answer> check_quarantine(const Options& options) {
+  if (options.verb != Verb::quarantine) return std::nullopt;
+  if (options.action != "list" && options.action != "release")
+    return wrong("'quarantine' can do 'list' and 'release', not " + formats::quote(options.action), {}, "quarantine");
+  if ((options.action == "release") == options.held_run.empty())
+    return wrong(options.held_run.empty() ? "'release' needs the run: USER:PROJECT:ITERATION" : "'list' takes no run", {},
+                 "quarantine");
+  return std::nullopt;
+}
+
 std::string help_of(Parser& parser) {
   const auto chosen = parser.app.get_subcommands();
   return chosen.empty() ? parser.app.help() : chosen.front()->help("baton");
@@ -213,6 +282,8 @@ std::variant<Options, Answer> parse_arguments(std::span<const std::string> words
   if (chosen.empty()) return Answer{ExitCode::bad_input, parser.app.help()};
   const auto left = chosen.front()->remaining();
   if (!left.empty()) return left_over(*chosen.front(), left.front(), chosen.front()->get_name());
+  if (auto answer = check_quarantine(parser.options)) return std::move(*answer);
+  if (auto answer = check_server(parser.options, chosen.front()->get_name())) return std::move(*answer);
   return std::move(parser.options);
 }
 

@@ -12,7 +12,7 @@
 
 namespace baton::cli {
 
-enum class Verb : std::uint8_t { run, plan, why, status, history, logs, cancel, version };
+enum class Verb : std::uint8_t { run, plan, why, status, history, logs, cancel, quarantine, version };
 
 struct Options {
   Verb verb = Verb::version;
@@ -25,7 +25,11 @@ struct Options {
   std::optional<std::uint32_t> jobs;
   std::optional<double> simulate;  ///< the scale; set = nothing is really run
   std::uint32_t newest = 20;       ///< runs that `history` shows
-  bool keep_going = false, force = false, dry_run = false, json = false, follow = false;
+  std::string server;              ///< `URL[,URL…]`; empty = here, without a server
+  std::string project;             ///< with a server: the project's UUID; empty = it follows from user and name
+  std::optional<std::int64_t> user;
+  std::string action, held_run;  ///< of `quarantine`: `list`, or `release` and `USER:PROJECT:ITERATION`
+  bool keep_going = false, force = false, dry_run = false, json = false, follow = false, cancel_on_interrupt = false;
 };
 
 /// Nothing more is to be done: `text` is what was asked for (help, version; code good) or what is wrong with the words.

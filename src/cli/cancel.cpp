@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/engine.hpp"
 #include "cli/follow.hpp"
+#include "cli/follow_server.hpp"
 #include "cli/json.hpp"
 #include "cli/past.hpp"
 #include "cli/work.hpp"
@@ -17,7 +18,7 @@ constexpr auto look_every = 50ms;
 bool is_unfinished(const std::optional<RunView>& run) { return run && !core::is_final(run->record.result); }
 
 std::string outcome_text(const Session& session, const std::optional<RunView>& run) {
-  const auto name = printable(session.places.project.value());
+  const auto name = printable(session.places.name);
   if (!run) return name + ": nothing to cancel\n";
   return name + ": run " + std::to_string(run->key.iteration.value()) + " ended " +
          std::string(core::to_text(run->record.result)) + "\n";
@@ -99,6 +100,24 @@ awaitable<ExitCode> cancel(Session& session) {
   if (!place) co_return tell(session, place.error());
   const auto code = co_await by_ourselves(session, **place, (*run)->key);
   co_return code;
+}
+
+awaitable<ExitCode> cancel_at_server(Session& session) {
+  const auto run = co_await newest_run(*session.server, session.places.project);
+  if (!run) co_return tell(session, run.error());
+  if (!is_unfinished(*run)) co_return finish(session, std::nullopt);
+  RemoteInterrupts interrupts(session);
+  const auto asked = co_await session.server->stop((*run)->key, false);
+  if (!asked) co_return tell(session, asked.error());
+  Progress progress(session.terminal);
+  const auto followed = co_await follow_at_server(session, **run, false, interrupts, progress);
+  if (!followed) co_return tell(session, followed.error());
+  if (followed->detached) {
+    session.terminal.talk("its end was asked for, and not waited for\n");
+    if (session.options.json) session.terminal.data(cancel_json(followed->run));
+    co_return ExitCode::detached;
+  }
+  co_return finish(session, followed->run);
 }
 
 }  // namespace baton::cli

@@ -11,11 +11,14 @@ namespace baton::cli {
 awaitable<ExitCode> execute(House& house, Terminal& terminal, Options options);
 
 awaitable<ExitCode> run(Session& session);
+awaitable<ExitCode> run_at_server(Session& session);
 awaitable<ExitCode> plan(Session& session);
 awaitable<ExitCode> why(Session& session);
 awaitable<ExitCode> status(Session& session);
 awaitable<ExitCode> history(Session& session);
 awaitable<ExitCode> logs(Session& session);
 awaitable<ExitCode> cancel(Session& session);
+awaitable<ExitCode> cancel_at_server(Session& session);
+awaitable<ExitCode> quarantine(Session& session);
 
 }  // namespace baton::cli

@@ -3,13 +3,14 @@
 #include "cli/commands.hpp"
 #include "cli/json.hpp"
 #include "cli/past.hpp"
+#include "cli/remote.hpp"
 #include "core/time_text.hpp"
 
 namespace baton::cli {
 namespace {
 
 std::string history_text(const Session& session, const std::vector<PastRun>& runs) {
-  if (runs.empty()) return printable(session.places.project.value()) + ": no run yet\n";
+  if (runs.empty()) return printable(session.places.name) + ": no run yet\n";
   Table table;
   table.add({"RUN", "RESULT", "CREATED", "TOOK", "TASKS"});
   for (const auto& [run, tasks] : runs) {
@@ -24,7 +25,7 @@ std::string history_text(const Session& session, const std::vector<PastRun>& run
 }  // namespace
 
 awaitable<ExitCode> history(Session& session) {
-  const auto store = session.house.read(session.places.state);
+  const auto store = Reading::open(session);
   if (!store) co_return tell(session, store.error());
   auto runs = co_await (*store)->runs(session.places.project, session.options.newest);
   if (!runs) co_return tell(session, runs.error());

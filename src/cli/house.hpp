@@ -14,6 +14,7 @@
 #include "ports/lock.hpp"
 #include "ports/queue.hpp"
 #include "ports/runtime.hpp"
+#include "ports/server.hpp"
 #include "ports/store.hpp"
 
 namespace baton::cli {
@@ -30,6 +31,13 @@ struct WorkOptions {
   std::string project;
   std::optional<std::uint32_t> jobs;  ///< -j
   core::Resources resources;          ///< --resources: over what is found of this machine
+};
+
+struct ServerOptions {
+  std::string urls;  ///< `URL[,URL…]`
+  UserId user;
+  /// Called once each time that nobody has answered for longer than passes by unnoticed.
+  std::function<void(const Error&)> trouble;
 };
 
 /// A state directory that this process works in; nobody else does while it lives. All it gives lives as long as it does.
@@ -58,6 +66,8 @@ class House {
   /// What is in a state directory, to be read only; also beside one who works there. Where there is none yet: an empty store.
   /// Errors: store errors.
   virtual Result<std::unique_ptr<Store>> read(std::string dir) = 0;
+  /// Speaks to nobody yet. Errors: usage.server.
+  virtual Result<std::unique_ptr<Server>> server(ServerOptions options) = 0;
   /// Nobody: none, or the directory is not there.
   virtual std::optional<Holder> holder(const std::string& dir) = 0;
   /// As Ctrl-C would. False: there is no such process (any more), or it is another user's.

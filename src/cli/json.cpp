@@ -95,6 +95,18 @@ std::string history_json(const std::vector<PastRun>& runs) {
 }
 
 std::string cancel_json(const std::optional<RunView>& run) { return text_of({{"run", json_of(run)}}); }
+
+std::string held_json(const std::vector<RunView>& runs) {
+  auto list = Json::array();
+  for (const auto& run : runs) {
+    auto object = json_of(run);
+    object["run"] = core::to_text(run.key);
+    object["last_failure"] = run.last_failure;
+    list.push_back(std::move(object));
+  }
+  return text_of({{"runs", std::move(list)}});
+}
+
 std::string version_json() { return text_of({{"version", BATON_VERSION}}); }
 std::string error_json(const Error& error) { return text_of({{"error", json_of(error)}}); }
 

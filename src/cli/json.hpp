@@ -20,6 +20,8 @@ struct PastRun {
 };
 [[nodiscard]] std::string history_json(const std::vector<PastRun>& runs);
 [[nodiscard]] std::string cancel_json(const std::optional<RunView>& run);
+/// `quarantine list`.
+[[nodiscard]] std::string held_json(const std::vector<RunView>& runs);
 [[nodiscard]] std::string version_json();
 [[nodiscard]] std::string error_json(const Error& error);
 

@@ -6,6 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/past.hpp"
+#include "cli/remote.hpp"
 #include "formats/nearest.hpp"
 
 namespace baton::cli {
@@ -21,8 +22,9 @@ struct Source {
   NodeId node;
   core::RunKey run;
   Index task = 0;
-  std::string log;     ///< of the newest attempt; empty: it has not begun to write
-  bool ended = false;  ///< nothing more will come
+  std::int32_t attempt = 0;  ///< whose log it is; 0: that of the attempt which last succeeded
+  std::string log;           ///< of the newest attempt; empty: it has not begun to write
+  bool ended = false;        ///< nothing more will come
 };
 
 bool names(const std::string& word, const NodeId& node) {
@@ -31,7 +33,9 @@ bool names(const std::string& word, const NodeId& node) {
 
 void take(Source& source, const core::TaskRecord& record) {
   source.ended = core::is_final(record.state);
-  source.log = record.log.empty() && record.success ? record.success->log : record.log;
+  const bool of_success = record.log.empty() && record.success;
+  source.log = of_success ? record.success->log : record.log;
+  source.attempt = of_success ? 0 : record.attempt;
 }
 
 Error unknown_node(const std::string& word, const std::vector<NodeView>& nodes) {
@@ -45,7 +49,7 @@ Error unknown_node(const std::string& word, const std::vector<NodeView>& nodes) 
 }
 
 /// One for each task that the word names.
-awaitable<Result<std::vector<Source>>> sources_of(Store& store, ProjectId project, std::string word) {
+awaitable<Result<std::vector<Source>>> sources_of(Records& store, ProjectId project, std::string word) {
   const auto nodes = co_await store.nodes(project);
   if (!nodes) co_return fail(nodes.error());
   const auto runs = co_await store.runs(project, runs_searched_max);
@@ -70,22 +74,35 @@ awaitable<Result<std::vector<Source>>> sources_of(Store& store, ProjectId projec
 }
 
 /// What stands in the file from `at` on. False: it cannot be read.
-bool print_from(Terminal& terminal, const std::string& path, std::streamoff& at) {
+bool print_file(Terminal& terminal, const std::string& path, std::uint64_t& at) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return false;
-  file.seekg(at);
+  file.seekg(static_cast<std::streamoff>(at));
   std::string block(64 * 1024, '\0');
   while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0) {
     terminal.data(std::string_view(block.data(), static_cast<std::size_t>(file.gcount())));
-    at += file.gcount();
+    at += static_cast<std::uint64_t>(file.gcount());
   }
   return true;
 }
 
+/// What its log holds from `at` on, here or there. False: it is not there.
+awaitable<Result<bool>> print_from(Session& session, Source source, std::uint64_t& at) {
+  if (!session.server) co_return print_file(session.terminal, source.log, at);
+  for (;;) {
+    const auto part = co_await session.server->log(source.run, source.node, source.attempt, at);
+    if (!part && part.error().code == "log.none") co_return false;
+    if (!part) co_return fail(part.error());
+    session.terminal.data(part->bytes);
+    at = part->next;
+    if (part->bytes.empty()) co_return true;
+  }
+}
+
 /// Until the task has ended; a new attempt's log follows that of the one before.
-awaitable<Result<void>> follow_log(Session& session, Store& store, Source source) {
+awaitable<Result<void>> follow_log(Session& session, Records& store, Source source) {
   std::string open_log;
-  std::streamoff at = 0;
+  std::uint64_t at = 0;
   for (;;) {
     const auto tasks = co_await store.tasks(source.run, Fence::none());
     if (!tasks) co_return fail(tasks.error());
@@ -95,7 +112,10 @@ awaitable<Result<void>> follow_log(Session& session, Store& store, Source source
       open_log = source.log;
       at = 0;
     }
-    if (!open_log.empty()) print_from(session.terminal, open_log, at);
+    if (!open_log.empty()) {
+      const auto printed = co_await print_from(session, source, at);
+      if (!printed) co_return fail(printed.error());
+    }
     if (source.ended) co_return Result<void>{};
     co_await session.house.runtime().sleep(look_every);
   }
@@ -104,7 +124,7 @@ awaitable<Result<void>> follow_log(Session& session, Store& store, Source source
 }  // namespace
 
 awaitable<ExitCode> logs(Session& session) {
-  const auto store = session.house.read(session.places.state);
+  const auto store = Reading::open(session);
   if (!store) co_return tell(session, store.error());
   const auto sources = co_await sources_of(**store, session.places.project, session.options.nodes.front());
   if (!sources) co_return tell(session, sources.error());
@@ -115,11 +135,14 @@ awaitable<ExitCode> logs(Session& session) {
       if (!followed) co_return tell(session, followed.error());
       continue;
     }
-    std::streamoff at = 0;
-    if (source.log.empty())
+    std::uint64_t at = 0;
+    if (source.log.empty()) {
       session.terminal.talk(printable(source.node.value()) + " has written nothing yet\n");
-    else if (!print_from(session.terminal, source.log, at))
-      session.terminal.talk("its log is not there any more: " + printable(source.log) + "\n");
+      continue;
+    }
+    const auto printed = co_await print_from(session, source, at);
+    if (!printed) co_return tell(session, printed.error());
+    if (!*printed) session.terminal.talk("its log is not there any more: " + printable(source.log) + "\n");
   }
   co_return ExitCode::good;
 }

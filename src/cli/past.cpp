@@ -5,7 +5,7 @@
 
 namespace baton::cli {
 
-awaitable<Result<std::optional<RunView>>> newest_run(Store& store, ProjectId project) {
+awaitable<Result<std::optional<RunView>>> newest_run(Records& store, ProjectId project) {
   auto runs = co_await store.runs(std::move(project), 1);
   if (!runs) co_return fail(runs.error());
   if (runs->empty()) co_return std::optional<RunView>{};

@@ -13,7 +13,7 @@
 namespace baton::cli {
 
 /// The newest run, if there is one.
-awaitable<Result<std::optional<RunView>>> newest_run(Store& store, ProjectId project);
+awaitable<Result<std::optional<RunView>>> newest_run(Records& store, ProjectId project);
 /// Times and counts of a run's tasks by state: `SUCCESS 3, FAILED 1`.
 [[nodiscard]] std::string counts_text(const std::vector<TaskView>& tasks);
 

@@ -1,12 +1,10 @@
-#include <filesystem>
 #include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/engine.hpp"
 #include "cli/follow.hpp"
-#include "cli/json.hpp"
+#include "cli/outcome.hpp"
 #include "cli/work.hpp"
-#include "core/time_text.hpp"
 #include "scheduling/start.hpp"
 
 namespace baton::cli {
@@ -21,15 +19,6 @@ Request request_of(const Session& session, const Pipeline& pipeline) {
           .simulated = session.options.simulate.has_value()};
 }
 
-std::string number_of(const core::RunKey& run) { return "run " + std::to_string(run.iteration.value()); }
-
-/// As a person in this folder would type it.
-std::string near_path(const std::string& path) {
-  std::error_code wrong;
-  auto near = std::filesystem::proximate(path, wrong).string();
-  return wrong || near.starts_with("../..") ? path : near;
-}
-
 std::string beginning(const std::string& name, const Started& started, std::size_t nodes) {
   std::string text;
   if (started.cancelled)
@@ -40,43 +29,6 @@ std::string beginning(const std::string& name, const Started& started, std::size
   if (started.resumed) return text + name + ": " + number_of(*started.run) + " was interrupted, and goes on\n";
   return text + name + ": " + std::to_string(started.planned.plan.nodes.size()) + " of " + counted(nodes, "task") + " to run (" +
          number_of(*started.run) + ")\n";
-}
-
-std::string ending(const Session& session, const std::string& name, const RunView& run, const Progress& progress) {
-  const auto& record = run.record;
-  const bool good = record.result == core::State::success;
-  auto text = name + ": " + session.terminal.coloured(good ? Colour::good : Colour::bad, core::to_text(record.result)) + ": ";
-  const auto failed = progress.count(core::State::failed);
-  const auto aborted = progress.count(core::State::aborted);
-  text += std::to_string(progress.count(core::State::success)) + " of " + counted(progress.total(), "task") + " succeeded";
-  if (failed > 0) text += ", " + std::to_string(failed) + " failed";
-  if (aborted > 0) text += ", " + std::to_string(aborted) + " not run or stopped";
-  if (record.started && record.ended) text += ", in " + core::to_text(*record.ended - *record.started);
-  text += " (" + number_of(run.key) + ")\n";
-  if (good && !run.simulated) text += "results: " + near_path(session.places.out) + "\n";
-  return text;
-}
-
-ExitCode code_of(const RunView& run, const Interrupts& interrupts) {
-  if (interrupts.count() > 0 || run.record.desire != core::Desire::run) return ExitCode::cancelled;
-  if (run.record.result == core::State::success) return ExitCode::good;
-  return run.record.result == core::State::failed ? ExitCode::task_failed : ExitCode::cancelled;
-}
-
-/// The object of `--json`: each task of the pipeline, whether it was run now or not.
-awaitable<Result<void>> print_json(Session& session, Store& store, const core::Project& project, std::optional<RunView> run) {
-  std::vector<TaskView> tasks;
-  if (run) {
-    auto all = co_await store.tasks(run->key, Fence::none());
-    if (!all) co_return fail(all.error());
-    tasks = std::move(*all);
-  }
-  const auto nodes = co_await store.nodes(session.places.project);
-  if (!nodes) co_return fail(nodes.error());
-  std::vector<NodeId> order;
-  for (const auto& node : project.nodes) order.push_back(node.id);
-  session.terminal.data(run_json(run, reports_of(order, tasks, *nodes, session.options.simulate.has_value())));
-  co_return Result<void>{};
 }
 
 /// From the start of the run to its end; the engine is serving.
@@ -100,11 +52,11 @@ awaitable<ExitCode> run_served(Session& session, const Pipeline& pipeline, Workp
     auto ended = co_await follow(session, engine, store, *started->run, interrupts, progress);
     if (!ended) co_return tell(session, ended.error());
     session.terminal.talk(ending(session, name, *ended, progress));
-    code = code_of(*ended, interrupts);
+    code = code_of(*ended, interrupts.count() > 0);
     run = std::move(*ended);
   }
   if (session.options.json) {
-    const auto printed = co_await print_json(session, store, pipeline.project, std::move(run));
+    const auto printed = co_await print_run_json(session, store, pipeline.project, std::move(run));
     if (!printed) co_return tell(session, printed.error());
   }
   co_return code;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cli/json.hpp"
+#include "formats/named.hpp"
 #include "formats/nearest.hpp"
 #include "formats/pipeline.hpp"
 #include "formats/scalars.hpp"
@@ -116,7 +117,11 @@ std::string document_of(const Session& session, const Error& error) {
   return {};
 }
 
-bool is_ours(const Error& error) { return error.code.starts_with("input.") || error.code.starts_with("usage."); }
+/// Also what a server finds wrong with a request, or with who makes it.
+bool is_ours(const Error& error) {
+  return error.code.starts_with("input.") || error.code.starts_with("usage.") || error.code == "api.invalid" ||
+         error.code == "auth.refused";
+}
 
 }  // namespace
 
@@ -126,7 +131,8 @@ Places places_of(const Options& options) {
   places.file = absolute(typed);
   const auto path = fs::path(places.file);
   places.dir = path.parent_path().string();
-  places.project = ProjectId(path.filename().string());
+  places.name = path.filename().string();
+  places.project = ProjectId(places.name);
   places.state = options.state.empty() ? (path.parent_path() / ".baton").string() : absolute(options.state);
   places.out = options.out.empty() ? (path.parent_path() / "baton-out").string() : absolute(options.out);
   return places;
@@ -138,12 +144,12 @@ Result<Pipeline> load(const Session& session) {
   if (!values) return fail(values.error());
   auto text = read_document(session.places.file, shown);
   if (!text) return fail(text.error());
-  auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = std::move(*values)});
+  auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = *values});
   if (!project) return fail(project.error());
-  Pipeline pipeline{.project = std::move(*project)};
+  Pipeline pipeline{.document = std::move(*text), .values = std::move(*values), .project = std::move(*project), .selection = {}};
   std::set<Index> chosen;
   for (const auto& word : session.options.nodes) {
-    const auto nodes = nodes_named(pipeline.project, word);
+    const auto nodes = formats::nodes_named(pipeline.project, word);
     if (!nodes) return fail(nodes.error());
     chosen.insert(nodes->begin(), nodes->end());
   }
@@ -151,25 +157,15 @@ Result<Pipeline> load(const Session& session) {
   return pipeline;
 }
 
-Result<std::vector<Index>> nodes_named(const core::Project& project, const std::string& word) {
-  std::vector<Index> found;
-  for (Index i = 0; i < project.nodes.size(); ++i)
-    if (project.nodes[i].id.value() == word || project.nodes[i].step->name == word) found.push_back(i);
-  if (!found.empty()) return found;
-  std::vector<std::string_view> known;
-  std::set<std::string_view> steps;
-  const bool one_task = word.find('[') != std::string::npos;
-  const auto step = word.substr(0, word.find('['));
-  for (const auto& node : project.nodes) {
-    if (one_task && node.step->name == step) known.emplace_back(node.id.value());
-    if (!one_task && steps.insert(node.step->name).second) known.emplace_back(node.step->name);
-  }
-  if (one_task && known.empty())
-    for (const auto& node : project.nodes) known.emplace_back(node.id.value());
-  return fail({.code = "usage.unknown_node",
-               .what = "there is no node " + formats::quote(word) + " in " + formats::quote(project.file),
-               .where = {},
-               .way_out = formats::suggestion(one_task ? "tasks" : "nodes", word, known)});
+Result<std::string> name_of_pipeline(const Session& session) {
+  auto values = values_of(session.options);
+  if (!values) return fail(values.error());
+  const auto shown = session.options.file.empty() ? session.places.name : session.options.file;
+  const auto text = read_document(session.places.file, shown);
+  if (!text) return fail(text.error());
+  auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = std::move(*values)});
+  if (!project) return fail(project.error());
+  return std::move(project->name);
 }
 
 Result<core::Resources> resources_from(std::string_view text) {

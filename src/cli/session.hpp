@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +20,8 @@ namespace baton::cli {
 /// Paths are absolute.
 struct Places {
   std::string file, dir, state, out;
-  ProjectId project;  ///< the file's name
+  std::string name;   ///< the file's; for people
+  ProjectId project;  ///< the same; with a server a UUID
 };
 
 struct Session {
@@ -26,18 +29,22 @@ struct Session {
   Terminal& terminal;
   Options options;
   Places places;
+  std::unique_ptr<Server> server;  ///< null: the work is done here
 };
 [[nodiscard]] Places places_of(const Options& options);
 
 /// A document as read, and what was selected of it.
 struct Pipeline {
+  std::string document;                       ///< its text
+  std::map<std::string, std::string> values;  ///< of --params and --set, each as text
   core::Project project;
   core::Selection selection;
 };
 /// Reads and parses the pipeline, values and selection. Nothing is written. Errors: input.*, usage.*.
 [[nodiscard]] Result<Pipeline> load(const Session& session);
-/// The nodes that a word names: a step's tasks, or one task. Errors: usage.unknown_node.
-[[nodiscard]] Result<std::vector<Index>> nodes_named(const core::Project& project, const std::string& word);
+
+/// The name that the document gives its pipeline. Errors: as load().
+[[nodiscard]] Result<std::string> name_of_pipeline(const Session& session);
 
 /// `license-x=2,ram=8GiB`. Errors: usage.resources.
 [[nodiscard]] Result<core::Resources> resources_from(std::string_view text);

@@ -1,6 +1,7 @@
 #include "cli/commands.hpp"
 #include "cli/json.hpp"
 #include "cli/past.hpp"
+#include "cli/remote.hpp"
 #include "cli/work.hpp"
 #include "core/time_text.hpp"
 
@@ -11,7 +12,7 @@ constexpr std::size_t listed_max = 20;
 
 std::string run_line(const Session& session, const RunView& run, const std::optional<Holder>& holder, core::Instant now) {
   const auto& record = run.record;
-  auto text = printable(session.places.project.value()) + ": run " + std::to_string(run.key.iteration.value()) + " ";
+  auto text = printable(session.places.name) + ": run " + std::to_string(run.key.iteration.value()) + " ";
   if (core::is_final(record.result)) {
     text += std::string(core::to_text(record.result));
     if (record.started && record.ended) text += ", took " + core::to_text(*record.ended - *record.started);
@@ -20,7 +21,10 @@ std::string run_line(const Session& session, const RunView& run, const std::opti
     text += std::string(core::to_text(record.result)) + ", since " + core::to_text(now - record.started.value_or(record.created));
     if (record.desired_at) text += ", cancelling since " + core::to_text(now - *record.desired_at);
     if (record.held) text += ", held: " + printable(run.last_failure);
-    text += holder ? " (" + told(*holder) + ")" : "; nobody is at work on it: `baton run` goes on with it";
+    if (!session.server)
+      text += holder ? " (" + told(*holder) + ")" : "; nobody is at work on it: `baton run` goes on with it";
+    else if (run.follower.value().empty())
+      text += "; no server is at work on it now";
   }
   return text + "\n";
 }
@@ -56,7 +60,7 @@ std::string tasks_text(const std::vector<TaskView>& tasks, core::Instant now) {
 }  // namespace
 
 awaitable<ExitCode> status(Session& session) {
-  const auto store = session.house.read(session.places.state);
+  const auto store = Reading::open(session);
   if (!store) co_return tell(session, store.error());
   const auto run = co_await newest_run(**store, session.places.project);
   if (!run) co_return tell(session, run.error());
@@ -66,7 +70,7 @@ awaitable<ExitCode> status(Session& session) {
     if (!all) co_return tell(session, all.error());
     tasks = std::move(*all);
   }
-  auto holder = session.house.holder(session.places.state);
+  auto holder = session.server ? std::nullopt : session.house.holder(session.places.state);
   if (holder && holder->pid != 0 && holder->project != session.places.project.value()) holder.reset();
   if (session.options.json) {
     const auto nodes = co_await (*store)->nodes(session.places.project);
@@ -77,7 +81,7 @@ awaitable<ExitCode> status(Session& session) {
     co_return ExitCode::good;
   }
   if (!*run) {
-    session.terminal.data(printable(session.places.project.value()) + ": no run yet\n");
+    session.terminal.data(printable(session.places.name) + ": no run yet\n");
     co_return ExitCode::good;
   }
   const auto now = session.house.runtime().wall();

@@ -74,7 +74,9 @@ awaitable<Result<Answer>> Remote::ask(Call call) {
       co_return answer;
     }
     const auto why = answer ? error_of(*answer, server).value_or(Error{}) : answer.error();
-    const auto pause = patience_.failed(runtime_.steady(), runtime_.random());
+    const auto now = runtime_.steady();
+    if (options_.trouble && patience_.is_news_after(trouble_after, now)) options_.trouble(why);
+    const auto pause = patience_.failed(now, runtime_.random());
     if (!pause) {
       patience_.good();  // the next call has its own time
       co_return fail(unreachable(why, options_.patience.give_up));
@@ -161,8 +163,13 @@ awaitable<Result<std::string>> Remote::why(ProjectId project, std::vector<std::s
 awaitable<Result<Server::LogPart>> Remote::log(core::RunKey run, NodeId node, std::int32_t attempt, std::uint64_t from) {
   auto target = target_of(run, "/tasks/" + escaped(node.value()) + "/log") + "&from=" + std::to_string(from);
   if (attempt > 0) target += "&attempt=" + std::to_string(attempt);
-  Call call{.method = "GET", .target = std::move(target)};
-  auto answer = co_await ask(std::move(call));
+  const Call call{.method = "GET", .target = std::move(target)};
+  auto answer = co_await ask(call);
+  for (std::size_t others = 1; others < options_.servers.size(); ++others) {
+    if (answer || answer.error().code != "log.elsewhere") break;
+    patience_.turn();  // it is on the host of one of them
+    answer = co_await ask(call);
+  }
   if (!answer) co_return fail(answer.error());
   LogPart part{.bytes = std::move(answer->body), .next = from, .more = answer->fields["baton-log-more"] == "1"};
   part.next = from + part.bytes.size();

@@ -15,10 +15,14 @@
 
 namespace baton::client {
 
+inline constexpr core::Duration trouble_after = std::chrono::seconds(1);
+
 struct RemoteOptions {
   std::vector<Address> servers;                     ///< at least one
   std::function<std::string()> token = find_token;  ///< asked at each try: the first server makes it while we wait
   UserId user;
+  /// Called once each time that nobody has answered for longer than `trouble_after`.
+  std::function<void(const Error&)> trouble;
   HttpLimits http;
   Patience::Limits patience;
 };

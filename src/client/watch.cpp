@@ -112,6 +112,7 @@ awaitable<Result<void>> RemoteWatch::read() {
 
 awaitable<Result<void>> RemoteWatch::pause(Error why) {
   const auto now = runtime_.steady();
+  if (options_.trouble && patience_.is_news_after(trouble_after, now)) options_.trouble(why);
   const auto wait = patience_.failed(now, runtime_.random());
   if (!wait) co_return fail(unreachable(why, options_.patience.give_up));
   const bool notified = co_await closing_->wait_for(*wait);

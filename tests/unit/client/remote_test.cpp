@@ -200,6 +200,16 @@ TEST(Remote, a_log_comes_in_parts) {
       << server.requests()[0];
 }
 
+TEST(Remote, a_log_of_another_host_is_asked_for_there) {
+  const auto elsewhere = answer(409, R"({"errors":[{"code":"log.elsewhere","what":"not here"}]})");
+  ScriptedServer here({{elsewhere}, {elsewhere}});
+  ScriptedServer there({{answer(200, "abc")}, {elsewhere}});
+  Client client(here.url() + "," + there.url());
+
+  EXPECT_EQ(client.wait(client.remote->log(the_run, NodeId("a"), 1, 0))->bytes, "abc");
+  EXPECT_EQ(client.wait(client.remote->log(the_run, NodeId("a"), 1, 0)).error().code, "log.elsewhere");
+}
+
 // ---- events ---------------------------------------------------------------------------------------------------------
 
 /// All news up to the end of the run, or what went wrong.
