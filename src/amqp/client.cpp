@@ -3,22 +3,19 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <map>
 #include <optional>
 
 #include "amqp/condition.hpp"
 #include "amqp/confirms.hpp"
-#include "amqp/session.hpp"
+#include "amqp/link.hpp"
 
 namespace baton::amqp {
 namespace asio = boost::asio;
 namespace {
 
-using asio::ip::tcp;
 using std::chrono::steady_clock;
 constexpr auto as_pair = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t read_bytes = 64 * 1024;
@@ -32,29 +29,6 @@ Error unavailable(std::string what, const std::string& where) {
 Error refused(std::string what, const std::string& where) {
   return {.code = "amqp.refused", .what = std::move(what), .where = where, .way_out = {}};
 }
-
-// One connection's socket and session; its reader, writer and ticker hold it.
-struct Link {
-  Link(const asio::any_io_executor& executor, Session::Login login)
-      : socket(executor), session(std::move(login), steady_clock::now()), wake_writer(executor), wake_ticker(executor) {}
-  tcp::socket socket;
-  Session session;
-  asio::steady_timer wake_writer, wake_ticker;
-  std::size_t writing = 0;  // bytes
-  bool is_dead = false;
-  int why_code = 0;
-  std::string why;
-
-  void die(int code, std::string text) {
-    if (std::exchange(is_dead, true)) return;
-    why_code = code;
-    why = std::move(text);
-    wake_writer.cancel();
-    wake_ticker.cancel();
-    boost::system::error_code ignored;
-    socket.close(ignored);
-  }
-};
 
 struct Registered {
   ChannelSpec spec;
@@ -268,39 +242,6 @@ struct Client::Parts : std::enable_shared_from_this<Parts> {
     }
   }
 
-  // Empty: connected.
-  static awaitable<std::string> connect(std::shared_ptr<Parts> me, std::shared_ptr<Link> link) {
-    auto limit = std::make_shared<asio::steady_timer>(me->executor, me->options.connect_limit);
-    auto resolver = std::make_shared<tcp::resolver>(me->executor);
-    limit->async_wait([link, resolver](boost::system::error_code ec) {
-      if (ec) return;
-      resolver->cancel();
-      link->die(0, "no connection in time");
-    });
-    std::vector<tcp::endpoint> endpoints;
-    boost::system::error_code no_address;
-    const auto address = asio::ip::make_address(me->options.broker.host, no_address);
-    if (no_address) {
-      auto [ec, found] =
-          co_await resolver->async_resolve(me->options.broker.host, std::to_string(me->options.broker.port), as_pair);
-      if (ec) {
-        limit->cancel();
-        co_return "the host's name is not found: " + ec.message();
-      }
-      for (const auto& entry : found) endpoints.push_back(entry.endpoint());
-    } else {
-      endpoints.emplace_back(address, me->options.broker.port);
-    }
-    if (link->is_dead) co_return link->why;
-    auto [ec, endpoint] = co_await asio::async_connect(link->socket, endpoints, as_pair);
-    limit->cancel();
-    if (link->is_dead) co_return link->why;
-    if (ec) co_return "no connection: " + ec.message();
-    boost::system::error_code ignored;
-    link->socket.set_option(tcp::no_delay(true), ignored);  // else a publish waits for 40 ms for the one before it
-    co_return std::string();
-  }
-
   static awaitable<void> run(std::shared_ptr<Parts> me) {
     while (!me->stopping) {
       const Session::Login login{.user = me->options.broker.user,
@@ -310,7 +251,7 @@ struct Client::Parts : std::enable_shared_from_this<Parts> {
                                  .heartbeat = me->options.heartbeat};
       const auto link = std::make_shared<Link>(me->executor, login);
       me->link = link;
-      auto failed = co_await connect(me, link);
+      auto failed = co_await connect(link, me->options.broker.host, me->options.broker.port, me->options.connect_limit);
       if (!failed.empty()) {
         link->die(0, failed);
       } else {
@@ -351,6 +292,7 @@ struct Client::Parts : std::enable_shared_from_this<Parts> {
   void begin_stop() {
     if (std::exchange(stopping, true)) return;
     pause.cancel();
+    changed.notify_all();
     if (!link) return;
     if (!connected) return link->die(200, "stopped");
     link->session.close();
