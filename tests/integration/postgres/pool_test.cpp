@@ -348,10 +348,12 @@ TEST_F(PostgresPool, a_store_lives_through_the_death_of_its_server) {
 
   ASSERT_TRUE(server_->services("start"));
 
-  EXPECT_TRUE(eventually([&] {
-    const auto lives = wait(store.lives(ReplicaId("r1")));
-    return lives && *lives;
-  }));
+  EXPECT_TRUE(eventually(
+      [&] {
+        const auto lives = wait(store.lives(ReplicaId("r1")));
+        return lives && *lives;
+      },
+      10s));
   EXPECT_TRUE(wait(store.project(ProjectId("p"))));
   runtime_.run(store.close());
 }
