@@ -89,6 +89,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
     co_return result;
   }
   known.cursor = observed.cursor;
+  options_.written(known.run, decision, ticket->fence);
   co_await act(run, std::move(decision));
   PassResult result{
       .end = PassEnd::committed, .woken = committed->woken, .open = committed->open, .messages = committed->messages};

@@ -46,6 +46,9 @@ struct PassOptions {
   core::Policy policy;
   std::uint32_t waiting_max = 0;  ///< jobs of a run handed over and not begun, at most (R17); 0 = 2 x slots of the backend
   core::Duration lock_life = std::chrono::seconds(10);
+  /// Told of each decision that was written, before it is acted on: the run as it was, and what became of it.
+  std::function<void(const core::Run&, const core::Decision&, Fence)> written = [](const core::Run&, const core::Decision&,
+                                                                                   Fence) {};
 };
 
 class Pass {
