@@ -70,6 +70,7 @@ std::string metadata_of(json given, const Document& document) {
 Result<Request> request_of(const Wish& wish, Document& document, const json& given) {
   auto nodes = chosen(document.project, wish.subgraph);
   if (!nodes) return fail(nodes.error());
+  auto metadata = given.is_null() ? std::string() : metadata_of(given, document);
   return Request{.project = std::move(document.project),
                  .user = wish.user,
                  .id = wish.project,
@@ -77,7 +78,7 @@ Result<Request> request_of(const Wish& wish, Document& document, const json& giv
                  .keep_going = wish.keep_going,
                  .simulated = wish.simulated,
                  .collection = wish.collection,
-                 .metadata = given.is_null() ? std::string() : metadata_of(given, document),
+                 .metadata = std::move(metadata),
                  .unfinished = Unfinished::refuse};
 }
 

@@ -232,11 +232,10 @@ void Server::Parts::refuse(tcp::socket socket) const {
 }
 
 awaitable<void> Server::Parts::attend(std::shared_ptr<Connection> connection) {
-  std::exception_ptr thrown;
   try {
     for (bool more = true; more && !stopping;) more = co_await one_request(connection);
-  } catch (...) {
-    thrown = std::current_exception();  // no memory: this connection ends, the others go on
+  } catch (const std::exception&) {  // no memory: this connection ends, the others go on
+    connection->events.reset();
   }
   connection->close();
   connections.erase(connection);
@@ -304,7 +303,8 @@ awaitable<std::optional<Read>> Server::Parts::read(std::shared_ptr<Connection> c
 
 awaitable<Answer> Server::Parts::safe_answer(Call call) {
   try {
-    co_return co_await handler(std::move(call));
+    auto answered = co_await handler(std::move(call));
+    co_return answered;
   } catch (const std::exception& error) {
     co_return error_answer(500, {.code = "api.internal", .what = error.what(), .where = {}, .way_out = "tell us what was asked"});
   }

@@ -101,7 +101,7 @@ struct Watcher::Watched {
   std::string told_run, told_tasks;  ///< what the subscribers had last
   std::size_t tasks = 0;
   std::set<Index> started;
-  std::map<Index, double> progress;
+  std::map<Index, double> progress;  ///< as told by events of progress
   bool look_for_progress = false;
 
   [[nodiscard]] std::vector<std::shared_ptr<Subscriber>> living() {
@@ -123,8 +123,6 @@ struct Watcher::Watched {
       } else {
         started.erase(index);
       }
-      if (task.progress) progress[index] = *task.progress;
-      if (!task.progress) progress.erase(index);
     }
   }
 };
@@ -245,7 +243,10 @@ awaitable<Result<void>> Watcher::tell_old(Watched& watched, const RunView& run) 
   watched.take(*tasks);
   auto told_run = wire::dump(wire::json_of(run));
   auto told_tasks = nlohmann::json::array();
-  for (const auto& task : *tasks) told_tasks.push_back(wire::json_of(task));
+  for (auto task : *tasks) {
+    task.progress.reset();  // has events of its own
+    told_tasks.push_back(wire::json_of(task));
+  }
   auto text = wire::dump(told_tasks);
   const bool same_tasks = text == watched.told_tasks;
   if (same_tasks && told_run == watched.told_run) co_return Result<void>();
@@ -283,15 +284,18 @@ awaitable<Result<void>> Watcher::tell_new(Watched& watched, const RunView& run) 
 
 /// It is written outside of passes: no fence tells of it.
 awaitable<Result<void>> Watcher::tell_progress(Watched& watched) {
-  const auto before = watched.progress;
   const auto tasks = co_await store_.tasks(watched.run, Fence::none());
   if (!tasks) co_return fail(tasks.error());
   auto changes = nlohmann::json::object();
   for (const auto& task : *tasks) {
-    if (!task.progress || !watched.started.contains(task.record.task)) continue;
-    const auto known = before.find(task.record.task);
-    if (known == before.end() || known->second != *task.progress) changes[task.node.value()] = *task.progress;
-    watched.progress[task.record.task] = *task.progress;
+    const auto index = task.record.task;
+    if (!task.progress || !watched.started.contains(index)) {
+      watched.progress.erase(index);
+      continue;
+    }
+    const auto [known, is_new] = watched.progress.emplace(index, *task.progress);
+    if (is_new || known->second != *task.progress) changes[task.node.value()] = *task.progress;
+    known->second = *task.progress;
   }
   if (changes.empty()) co_return Result<void>();
   const nlohmann::json told{{"progress", std::move(changes)}};
