@@ -37,6 +37,7 @@ class Server:
         self.tasks, self.nodes, self.runs, self.errors = [], [], None, {}
         self.plan = self.why = self.log = None
         self.stopped = threading.Event()
+        self.patient = False  # a stop does not end the run
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -103,8 +104,9 @@ class Server:
         if path.endswith("/events"):
             return self.stream(handler)
         if path.endswith(":stop"):
-            self.run = {**self.run, "desire": "cancel", "result": "ABORTED", "ended": TIME}
-            self.stopped.set()
+            if not self.patient:
+                self.run = {**self.run, "desire": "cancel", "result": "ABORTED", "ended": TIME}
+                self.stopped.set()
             return handler.answer(202, {"run": self.run})
         if path.endswith(":release"):
             return handler.answer(202, {"run": self.run})
@@ -302,7 +304,7 @@ class Client(Workshop):
 
         self.assertIn("run 3 asks for the same and is not finished: joined", self.client("run", "p.yaml", code=0).err)
 
-    def test_an_interrupt_may_cancel_and_a_second_kill(self):
+    def test_an_interrupt_may_cancel(self):
         client = self.waiting("--cancel-on-interrupt")
         client.send_signal(signal.SIGINT)
 
@@ -311,6 +313,17 @@ class Client(Workshop):
         self.assertEqual(ended.code, 3, ended)
         (stop,) = self.server.requests("POST", ":stop")
         self.assertEqual((stop[3]["iteration"], stop[3]["kill"]), (3, False))
+
+    def test_a_second_interrupt_kills_and_a_third_detaches(self):
+        self.server.patient = True
+        client = self.waiting("--cancel-on-interrupt")
+        for count, kill in ((1, False), (2, True)):
+            client.send_signal(signal.SIGINT)
+            self.eventually(lambda count=count: len(self.server.requests("POST", ":stop")) == count, "it is told")
+            self.assertEqual(self.server.requests("POST", ":stop")[-1][3]["kill"], kill)
+        client.send_signal(signal.SIGINT)
+
+        self.assertEqual(self.end_of(client).code, 5)
 
     def test_an_interrupt_before_the_start_has_an_answer_detaches_too(self):
         self.server.close()

@@ -11,7 +11,7 @@ class Docs(unittest.TestCase):
     def test_cli_md_holds_the_help_of_every_command(self):
         with open(DOCS, encoding="utf-8") as file:
             sections = dict(re.findall(r"^## baton (\w+)\n```\n(.*?)```$", file.read(), re.M | re.S))
-        for command in ("run", "plan", "why", "status", "history", "logs", "cancel"):
+        for command in ("run", "plan", "why", "status", "history", "logs", "cancel", "quarantine"):
             with self.subTest(command=command):
                 said = subprocess.run([os.environ["BATON"], command, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
                 lines = [line.rstrip() for line in said.splitlines() if line.strip()]
