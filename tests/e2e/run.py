@@ -55,8 +55,10 @@ def main() -> int:
     # A copy that other users can execute, too: tests lay down root's rights, and a clone may lie where only root can go.
     shelf = tempfile.TemporaryDirectory(prefix="baton-binary-")
     os.chmod(shelf.name, 0o755)
-    os.environ["BATON"] = shutil.copy(binary, shelf.name)
-    os.chmod(os.environ["BATON"], 0o755)
+    for beside in (binary, binary.with_name("baton-serve")):  # `baton serve` becomes the one beside it
+        if beside.exists():
+            os.chmod(shutil.copy(beside, shelf.name), 0o755)
+    os.environ["BATON"] = str(Path(shelf.name) / binary.name)
     if asked.long:
         os.environ["BATON_LONG"] = "1"
     sys.path[:0] = [str(folder), str(ROOT / "scripts")]

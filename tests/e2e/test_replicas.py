@@ -1,0 +1,152 @@
+"""Several replicas share the load; none repeats another's work; their deaths cost nothing."""
+
+import os
+import random
+import signal
+import time
+import unittest
+from collections import Counter
+
+from service import Service, TOKEN
+from workshop import LONG
+
+SEED = int(os.environ.get("BATON_SEED") or time.time_ns())
+
+# Each begin of a command appends a line; the append of so short a line is atomic.
+MARK = 'echo "$BATON_RUN $BATON_NODE $BATON_ATTEMPT" >> EFFECTS\n'
+
+
+class Replicas(Service):
+    def step(self, run, **more):
+        return {"run": MARK.replace("EFFECTS", str(self.folder / "effects")) + run, **more}
+
+    def effects(self):
+        return [tuple(line.split()) for line in self.lines("effects")]
+
+    def check_effects(self):
+        for effect, times in Counter(self.effects()).items():
+            self.assertEqual(times, 1, f"begun twice in one attempt: {effect}\n{self.log_of_all()}")
+
+    def three_steps(self, pause=0.2):
+        self.pipeline({"make": self.step(f"sleep {pause}; echo 7 > ${{outputs.f}}", outputs={"f": {"file": "f"}}),
+                       "turn": self.step(f"sleep {pause}; rev < ${{inputs.f}} > ${{outputs.f}}", inputs={"f": {"from": "make.f"}},
+                                         outputs={"f": {"file": "f"}}),
+                       "last": self.step("cat ${inputs.f}", inputs={"f": {"from": "turn.f"}})}, name="p.yaml")
+
+    def test_a_run_goes_to_its_end_and_is_up_to_date_afterwards(self):
+        self.serve()
+        self.three_steps(0)
+
+        first = self.remote("run", "p.yaml", code=0)
+        again = self.remote("run", "p.yaml", code=0)
+
+        self.assertIn("3 of 3 tasks succeeded", first.err)
+        self.assertIn("nothing to do", again.err)
+        self.assertEqual(len(self.effects()), 3)
+        self.check_effects()
+
+    def test_a_replica_is_killed_and_the_run_ends(self):
+        first, second = self.serve(), self.serve()
+        self.three_steps(1)
+        client = self.start_remote("run", "p.yaml", server=f"{first.url},{second.url}")
+        self.eventually(lambda: self.effects(), "a step has begun")
+
+        first.kill()
+
+        ended = self.end_of(client)
+        self.assertEqual(ended.code, 0, f"{ended}\n{self.log_of_all()}")
+        self.assertEqual(len(self.effects()), 3)
+        self.check_effects()
+
+    def test_many_runs_are_shared_and_survive_the_deaths_of_replicas(self):
+        runs, tasks, count = (200, 20, 4) if LONG else (12, 5, 3)
+        chance = random.Random(SEED)
+        for _ in range(count):
+            self.serve("--jobs", "4")
+        nodes = {"each": self.step("sleep 0.05; echo $BATON_NODE > ${outputs.f}", foreach={"i": {"range": [1, tasks - 1, 1]}}, outputs={"f": {"file": "f"}}),
+                 "all": self.step("cat ${inputs.f}", inputs={"f": {"from": "each[*].f"}})}
+        projects = []
+        for n in range(runs):
+            project = f"00000000-0000-4000-8000-{n:012d}"
+            projects.append(project)
+            path = self.pipeline(nodes, name=f"p{n}.yaml", )
+            replica = chance.choice([r for r in self.replicas if r.process.poll() is None])
+            status, answer = replica.ask("PUT", f"/v2/projects/{project}", {"user_id": 1, "name": f"p{n}", "pipeline": path.read_text(), "file": str(path), "params": {}})
+            self.assertEqual(status, 200, answer)
+            status, answer = replica.ask("POST", "/v2/computations", {"user_id": 1, "project_id": project, "start_pipeline": True, "product_name": "x"})
+            self.assertEqual(status, 201, answer)
+
+        def left():
+            return int(self.sql("SELECT count(*) FROM comp_runs WHERE result NOT IN ('SUCCESS', 'FAILED', 'ABORTED')")[0][0])
+
+        end = time.monotonic() + (1800 if LONG else 120)
+        stopped = None
+        with self.subTest(f"replay: BATON_SEED={SEED}"):
+            while left() > 0:
+                self.assertLess(time.monotonic(), end, f"{left()} runs have not ended\n{self.log_of_all()}")
+                time.sleep(chance.uniform(0.5, 2.5))
+                if stopped and time.monotonic() > stopped[1]:
+                    stopped[0].kill(signal.SIGCONT)
+                    stopped = None
+                living = [r for r in self.replicas if r.process.poll() is None and not (stopped and r is stopped[0])]
+                victim = chance.choice(living)
+                if stopped is None and chance.random() < 0.3:
+                    victim.kill(signal.SIGSTOP)
+                    stopped = (victim, time.monotonic() + (15 if LONG else 4))
+                else:
+                    victim.kill()
+                    self.serve("--jobs", "4")
+            if stopped:
+                stopped[0].kill(signal.SIGCONT)
+            states = Counter(state for state, in self.sql("SELECT result FROM comp_runs"))
+            self.assertEqual(states, {"SUCCESS": runs}, self.log_of_all())
+            self.check_effects()
+            self.assertEqual(len({(run, node) for run, node, _ in self.effects()}), runs * tasks)
+
+    def test_a_replica_that_is_told_to_end_drains(self):
+        replica, other = self.serve(), self.serve()
+        self.three_steps(0.5)
+        client = self.start_remote("run", "p.yaml")
+        self.eventually(lambda: self.effects(), "a step has begun")
+
+        replica.kill(signal.SIGTERM)
+
+        self.assertEqual(replica.process.wait(10), 0, replica.text())
+        self.assertEqual(self.end_of(client).code, 0)
+        self.check_effects()
+
+
+class Interface(Service):
+    def test_no_or_a_wrong_token_is_refused(self):
+        replica = self.serve()
+        self.assertEqual(replica.ask("GET", "/v2/quarantine", token=None)[0], 401)
+        self.assertEqual(replica.ask("GET", "/v2/quarantine", token="wrong")[0], 401)
+        self.assertEqual(replica.ask("GET", "/v2/quarantine", token=TOKEN), (200, {"runs": []}))
+
+    def test_it_becomes_ready_and_shows_its_figures(self):
+        replica = self.serve()
+        self.eventually(lambda: replica.ask("GET", "/readyz")[0] == 200, "it is ready")
+        status, text = replica.ask("GET", "/metrics")
+        self.assertEqual(status, 200)
+        for name in ("baton_passes_total", "baton_pass_seconds_bucket", "baton_queue_consumers_alive 1", "baton_lock_up 1"):
+            self.assertIn(name, text)
+
+    def test_a_file_outside_the_data_folders_is_refused(self):
+        replica = self.serve()
+        path = self.pipeline({"s": {"run": "cat ${inputs.f}", "inputs": {"f": {"file": "/etc/passwd"}}}})
+        ended = self.remote("run", "p.yaml")
+        self.assertEqual(ended.code, 2, ended)
+        self.assertIn("forbidden", ended.err)
+        self.assertTrue(path.exists() and replica.process.poll() is None)
+
+    def test_settings_are_shown_without_secrets_and_wrong_ones_are_refused(self):
+        shown = self.baton("serve", "--print-config", env=self.environment, code=0).out
+        self.assertIn("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY=50  # default", shown)
+        self.assertNotIn(TOKEN, shown)
+        self.assertNotIn(os.environ["RABBIT_PASSWORD"], shown)
+        wrong = self.baton("serve", env={**self.environment, "RABBIT_PORT": "many"}, code=2)
+        self.assertIn("RABBIT_PORT", wrong.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
