@@ -53,7 +53,7 @@ struct Pool::State : std::enable_shared_from_this<Pool::State> {
   }
   void give_back(ConnectionPtr connection) {
     --lent;
-    if (closed || !connection->usable()) {
+    if (closed) {
       drop(std::move(connection));
     } else {
       call_next(std::move(connection));
@@ -213,7 +213,7 @@ awaitable<Answers> Pool::run(std::vector<Call> calls) {
   auto answers = co_await connection->run(std::move(calls));
   // A plan that no longer fits its tables, a statement that the server has forgotten: a new session knows neither.
   const bool outdated = !answers && (answers.error().state == "0A000" || answers.error().state == "26000");
-  if (answers || (!answers.error().unknown && !outdated)) {
+  if (answers || (!answers.error().unknown && !outdated && connection->usable())) {
     line.disarm();
     state->give_back(std::move(connection));
   }
