@@ -10,9 +10,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from workshop import PATIENCE, ROOT, Workshop
+from workshop import BATON, PATIENCE, ROOT, Workshop
 
-SERVE = os.environ.get("BATON_SERVE", str(ROOT / "build/release/baton-serve"))
+SERVE = str(Path(BATON).with_name("baton-serve"))
 
 
 @unittest.skipIf(os.environ.get("BATON_NO_SERVERS") == "1", "BATON_NO_SERVERS=1")
