@@ -5,6 +5,7 @@ import random
 import signal
 import time
 import unittest
+import uuid
 from collections import Counter
 
 from service import Service, TOKEN
@@ -69,11 +70,12 @@ class Replicas(Service):
         for n in range(runs):
             project = f"00000000-0000-4000-8000-{n:012d}"
             projects.append(project)
-            path = self.pipeline(nodes, name=f"p{n}.yaml", )
+            path = self.pipeline(nodes, name=f"p{n}.yaml")
             replica = chance.choice([r for r in self.replicas if r.process.poll() is None])
             status, answer = replica.ask("PUT", f"/v2/projects/{project}", {"user_id": 1, "name": f"p{n}", "pipeline": path.read_text(), "file": str(path), "params": {}})
             self.assertEqual(status, 200, answer)
-            status, answer = replica.ask("POST", "/v2/computations", {"user_id": 1, "project_id": project, "start_pipeline": True, "product_name": "x"})
+            status, answer = replica.ask("POST", "/v2/computations", {"user_id": 1, "project_id": project, "start_pipeline": True,
+                                                                            "collection_run_id": str(uuid.uuid4()), "product_name": "x"})
             self.assertEqual(status, 201, answer)
 
         def left():
