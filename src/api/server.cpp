@@ -58,12 +58,11 @@ Error no_entry(const std::string& code, const std::string& what, const std::stri
   return {.code = code, .what = what, .where = {}, .way_out = way_out};
 }
 
-/// What is wrong with a request that could not be parsed; none: nobody is there to be told.
+/// What is wrong with a request that could not be parsed; none: nobody is there to be told (who is too slow has been closed already).
 std::optional<Read> unreadable(const boost::system::error_code& ec) {
   if (ec == http::error::header_limit || ec == http::error::buffer_overflow)
     return refused(431, no_entry("api.header_too_big", "the request's header is too big"));
   if (ec == http::error::body_limit) return refused(413, no_entry("api.body_too_big", "the request's body is too big"));
-  if (ec == beast::error::timeout) return refused(408, no_entry("api.too_slow", "the request did not come in time"));
   if (ec.category() == make_error_code(http::error::bad_method).category() && ec != http::error::end_of_stream &&
       ec != http::error::partial_message)
     return refused(400, no_entry("api.bad_request", "this is no HTTP request: " + ec.message()));
