@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -108,8 +109,8 @@ struct Parser {
   }
 
   void add_server(CLI::App& sub) {
-    sub.add_option("--server", options.server, "Speak to a `baton serve`; of several, to one that answers")
-        ->envname("BATON_SERVER")
+    sub.add_option("--server", options.server,
+                   "Speak to a `baton serve`; of several, to one that answers (default: BATON_SERVER)")
         ->type_name("URL[,URL...]");
     sub.add_option("--user", options.user, "With --server: the user's number (default: 1)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 62).description(""))
@@ -282,6 +283,9 @@ std::variant<Options, Answer> parse_arguments(std::span<const std::string> words
   if (chosen.empty()) return Answer{ExitCode::bad_input, parser.app.help()};
   const auto left = chosen.front()->remaining();
   if (!left.empty()) return left_over(*chosen.front(), left.front(), chosen.front()->get_name());
+  // Not by CLI11, which would take it for the options of all other commands as well, and these write to the same place.
+  const auto* server = std::getenv("BATON_SERVER");
+  if (parser.options.server.empty() && server != nullptr && parser.options.verb != Verb::version) parser.options.server = server;
   if (auto answer = check_quarantine(parser.options)) return std::move(*answer);
   if (auto answer = check_server(parser.options, chosen.front()->get_name())) return std::move(*answer);
   return std::move(parser.options);
