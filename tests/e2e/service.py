@@ -20,8 +20,8 @@ TOKEN = "a-token-of-the-tests-0123456789"
 class Replica:
     """A process of `baton serve`; its log is kept in memory."""
 
-    def __init__(self, folder, environment, *words):
-        self.process = subprocess.Popen([BATON, "serve", "--listen", "127.0.0.1:0", "--local-backend", "--data", str(folder), *words],
+    def __init__(self, folder, environment, *words, binary=BATON):
+        self.process = subprocess.Popen([binary, "serve", "--listen", "127.0.0.1:0", "--local-backend", "--data", str(folder), *words],
                                         cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.log = []
         threading.Thread(target=self._read_log, daemon=True).start()
@@ -90,8 +90,8 @@ class Service(Workshop):
             replica.process.wait()
             replica.process.stdout.close()
 
-    def serve(self, *words, **settings):
-        replica = Replica(self.folder, {**self.environment, **settings}, *words)
+    def serve(self, *words, binary=BATON, **settings):
+        replica = Replica(self.folder, {**self.environment, **settings}, *words, binary=binary)
         self.replicas.append(replica)
         return replica
 
