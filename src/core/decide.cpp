@@ -114,11 +114,10 @@ class Pass {
     }
     for (const auto i : run_.live()) {
       if (!is_handed_over(at(i))) continue;
+      change(i).errors = {
+          Error{.code = "cancel.not_confirmed", .what = "the job was not confirmed dead", .where = at(i).job->value()}};
       end_attempt(i, Outcome::aborted, nullptr, Owed::kill);
       out_.cancel.push_back({*at(i).job, true});
-      auto& record = change(i);
-      record.errors = {
-          Error{.code = "cancel.not_confirmed", .what = "the job was not confirmed dead", .where = at(i).job->value()}};
       enter(i, State::aborted);
       taken_.insert(i);
     }

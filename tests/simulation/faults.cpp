@@ -12,7 +12,7 @@ constexpr std::array<std::string_view, call_count> call_names{
 constexpr std::array<std::string_view, fault_count> fault_names{
     "none",           "crash",         "crash, unanswered", "pause",      "pause, unanswered", "refused",         "answer lost",
     "late",           "partly",        "doubled",           "silent",     "message lost",      "message doubled", "message late",
-    "channel closed", "lease expired", "stream lost",       "sent again", "cancelled"};
+    "channel closed", "lease expired", "stream lost",       "sent again", "cancelled",         "clock jumped"};
 
 bool is_store(Call call) { return call >= Call::create_run && call <= Call::read; }
 bool reads(Call call) { return call == Call::read || call == Call::lives || call == Call::outbox; }
@@ -55,6 +55,7 @@ bool can_strike(Fault fault, Call call, bool visiting) {
     case Fault::partly:
     case Fault::doubled: return is_act(call);
     case Fault::silent: return call == Call::observe;
+    case Fault::clock_jumped: return is_store(call);
     case Fault::message_lost:
     case Fault::message_doubled:
     case Fault::message_late: return call == Call::publish;

@@ -66,8 +66,9 @@ enum class Fault : std::uint8_t {
   stream_lost,     ///< the backend's pushes to this replica break off and begin anew
   sent_again,      ///< a job of the run that is visited, sent before, arrives once more
   cancelled,       ///< the user cancels the run that is visited
+  clock_jumped,    ///< the store's clock, to and fro (R5)
 };
-inline constexpr int fault_count = 19;
+inline constexpr int fault_count = 20;
 [[nodiscard]] std::string_view to_text(Fault fault);
 /// Whether this can happen at this call. @param visiting  the coroutine holds a message of a run
 [[nodiscard]] bool can_strike(Fault fault, Call call, bool visiting);

@@ -30,6 +30,7 @@ struct Servers {
   World::Who who;
   SimulatedRuntime runtime;
   Scenario scenario;
+  core::Duration jumped{};  ///< how far the store's clock is off
   std::function<void(const ReplicaId&)> declare_gone;
   std::unique_ptr<Store> kept;
   Store& store;
@@ -54,7 +55,8 @@ struct Servers {
         locks([&w] { return w.now(); }),
         cluster(runtime, scenario.cluster, [this](const core::Job& job) { return fate_of(scenario, job); }),
         publisher(broker, runtime),
-        truth(w, store, broker, cluster, scenario.policy),
+        truth(
+            w, store, [this] { return world.wall() + jumped; }, broker, cluster, scenario.policy),
         wire{w, who, runtime, cluster, publisher, truth, {}, {}},
         story(w, telling),
         faults(w) {
@@ -64,6 +66,10 @@ struct Servers {
                          truth.doubt_job(job);
                          if (story.kept()) story.say("cluster", short_name(job) + ' ' + std::string(what));
                        }});
+  }
+  /// SQLite's clock is that of its process, and never goes back.
+  void jump_clock() {
+    if (!scenario.sqlite) jumped += core::Duration(static_cast<std::int64_t>(world.below(40'000'000)) - 20'000'000);
   }
   /// Somebody cancels it, and nothing goes wrong with that.
   void cancel(const core::RunKey& run) {
@@ -75,7 +81,7 @@ struct Servers {
   }
   std::unique_ptr<Store> open_store() {
     if (!scenario.sqlite) {
-      auto memory = std::make_unique<MemoryStore>([&w = world] { return w.wall(); });
+      auto memory = std::make_unique<MemoryStore>([this] { return world.wall() + jumped; });
       declare_gone = [&store = *memory](const ReplicaId& replica) { store.declare_gone(replica); };
       return memory;
     }
@@ -135,6 +141,7 @@ struct Replica {
                  .lose_stream = [this] { client.lose_stream(); },
                  .stopped = [this](core::Duration span) { servers.truth.stopped(who, span); },
                  .send_again = [this](const core::RunKey& run) { send_again(run); },
+                 .jump_clock = [this] { servers.jump_clock(); },
                  .cancel = [this](const core::RunKey& run) { servers.cancel(run); }});
     s.truth.joined(who, ReplicaId(name), client);
     s.wire.clients[who] = &client;

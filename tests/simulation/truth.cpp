@@ -299,7 +299,7 @@ std::optional<std::string> Truth::left_to_do(const RunTruth& truth, const RunVie
   core::Ticket ticket{.run = view.id,
                       .fence = view.fence,
                       .mark = view.scheduled,
-                      .now = world_.wall(),
+                      .now = clock_(),
                       .record = view.record,
                       .definition = truth.definition,
                       .tasks = truth.tasks,

@@ -1,6 +1,7 @@
 /// What is really the case, written down at the moment of each effect, and the rules held against it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,8 +18,10 @@ namespace baton::simulation {
 
 class Truth {
  public:
-  Truth(World& world, Store& store, MemoryBroker& broker, MemoryCluster& cluster, core::Policy policy)
-      : world_(world), store_(store), broker_(broker), cluster_(cluster), policy_(policy) {}
+  /// @param clock  the store's
+  Truth(World& world, Store& store, std::function<core::Instant()> clock, MemoryBroker& broker, MemoryCluster& cluster,
+        core::Policy policy)
+      : world_(world), store_(store), clock_(std::move(clock)), broker_(broker), cluster_(cluster), policy_(policy) {}
 
   // ---- told at the moment of the effect, whether or not the answer arrives ----------------------------------------------------
   void created(const Result<core::RunKey>& run);
@@ -94,6 +97,7 @@ class Truth {
 
   World& world_;
   Store& store_;
+  std::function<core::Instant()> clock_;
   MemoryBroker& broker_;
   MemoryCluster& cluster_;
   core::Policy policy_;
