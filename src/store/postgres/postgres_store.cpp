@@ -27,6 +27,9 @@ using Calls = std::vector<Call>;
 // Of a set in one statement; the rest is another.
 constexpr std::size_t set_max = 1000;
 
+// For a transaction that costs nothing but a repetition if the server loses it: it holds its rows for no longer than it works.
+constexpr postgres::Statement no_flush{"no_flush", "SELECT set_config('synchronous_commit', 'off', true)"};
+
 std::int64_t limit(std::size_t max) {
   return static_cast<std::int64_t>(std::min(max, std::size_t{std::numeric_limits<std::int32_t>::max()}));
 }
@@ -347,6 +350,7 @@ awaitable<Result<std::vector<Outgoing>>> PostgresStore::outbox(core::Duration ag
 awaitable<Result<void>> PostgresStore::told(std::vector<std::int64_t> messages) {
   if (messages.empty()) co_return Result<void>();
   Calls calls;
+  calls.push_back({&no_flush, Parameters()});  // lost, they are told again: at least once
   for (const auto* statement : {&sql::lock_told, &sql::close_told, &sql::remove_told})
     calls.push_back({statement, Parameters(messages)});
   auto answers = co_await parts_->run(std::move(calls));

@@ -12,6 +12,9 @@ namespace baton::store::sql {
 using postgres::Statement;
 
 #define OF_RUN "project_uuid = $1::text AND user_id = $2::bigint AND iteration = $3::bigint"
+// As a value, not as a table to join: a plan that was made while the tables were empty has no choice then but to go by the run's id.
+#define ITS_RUN "(SELECT run_id FROM comp_runs WHERE " OF_RUN ")"
+#define OPEN_RUN "(SELECT run_id FROM comp_runs WHERE " OF_RUN " AND open)"
 #define FINAL "('SUCCESS', 'FAILED', 'ABORTED')"
 #define PENDING(row) "(" row ".scheduled IS NOT NULL AND (" row ".processed IS NULL OR " row ".scheduled > " row ".processed))"
 // Later than the last mark, and than a commit of this very microsecond.
@@ -114,7 +117,7 @@ inline constexpr Statement lock_run{"lock_run", "SELECT run_id FROM comp_runs WH
 // R9. Written by no pass: it counts as written by the newest one, so that every later ticket brings it. After lock_run.
 inline constexpr Statement owe_releases{
     "owe_releases", "UPDATE comp_task_attempts a SET owed = 'release', changed_in = r.fence FROM comp_runs r WHERE r." OF_RUN
-                    " AND a.run_id = r.run_id AND a.job_id = ANY ($4::text[]) AND a.outcome <> 'open' AND a.owed = 'nothing'"};
+                    " AND a.run_id = " ITS_RUN " AND a.job_id = ANY ($4::text[]) AND a.outcome <> 'open' AND a.owed = 'nothing'"};
 inline constexpr Statement wake{
     "wake",
     "WITH held_row AS (SELECT r.run_id, r.follower, r.open OR " OWES " AS open, " PENDING("r") " AS pending, r.failures, r.wake_at"
@@ -170,22 +173,15 @@ inline constexpr Statement begin_pass{
     " RETURNING j.step, j.now, r.failures, " RUN_COLUMNS};
 // What changed since `$4`: tasks, then attempts that have ended, as if they were tasks; from zero only those that owe something.
 inline constexpr Statement changed_tasks{
-    "changed_tasks", "SELECT false, " TASK_COLUMNS
-                     " FROM comp_runs r JOIN comp_run_snapshot_tasks t ON t.run_id = r.run_id"
-                     " WHERE r." OF_RUN
-                     " AND r.open AND t.changed_in > $4::bigint AND t.task IS NOT NULL"
+    "changed_tasks", "SELECT false, " TASK_COLUMNS " FROM comp_run_snapshot_tasks t WHERE t.run_id = " OPEN_RUN
+                     " AND t.changed_in > $4::bigint AND t.task IS NOT NULL"
                      " UNION ALL SELECT true, a.task, NULL, 'UNKNOWN', a.\"end\", a.attempt, a.job_id, false, 0, 0, a.owed,"
                      " NULL, NULL, NULL, NULL, NULL, NULL, '', false, NULL, NULL, NULL, NULL"
-                     " FROM comp_runs r JOIN comp_task_attempts a ON a.run_id = r.run_id"
-                     " WHERE r." OF_RUN
-                     " AND r.open AND a.changed_in > $4::bigint AND a.outcome <> 'open'"
-                     " AND ($4::bigint >= 0 OR a.owed <> 'nothing')"};
-inline constexpr Statement steps{
-    "steps", "SELECT d.steps FROM comp_runs r JOIN comp_run_definitions d ON d.run_id = r.run_id WHERE r." OF_RUN};
+                     " FROM comp_task_attempts a WHERE a.run_id = " OPEN_RUN
+                     " AND a.changed_in > $4::bigint AND a.outcome <> 'open' AND ($4::bigint >= 0 OR a.owed <> 'nothing')"};
+inline constexpr Statement steps{"steps", "SELECT steps FROM comp_run_definitions WHERE run_id = " ITS_RUN};
 inline constexpr Statement definitions{
-    "definitions",
-    "SELECT d.definition FROM comp_runs r JOIN comp_run_task_definitions d ON d.run_id = r.run_id"
-    " WHERE r." OF_RUN " ORDER BY d.task"};
+    "definitions", "SELECT definition FROM comp_run_task_definitions WHERE run_id = " ITS_RUN " ORDER BY task"};
 
 // The first of a commit. It writes nothing where a newer pass owns the run. `open` is right for a run that goes on; for others see
 // commit_open.
@@ -249,9 +245,9 @@ inline constexpr Statement commit_nodes{
     " success = CASE WHEN t.success IS NOT NULL AND NOT t.success_simulated THEN t.success ELSE c.success END,"
     " simulated = CASE WHEN t.success IS NOT NULL AND t.success_simulated THEN t.success ELSE c.simulated END,"
     " modified = clock_timestamp()"
-    " FROM comp_runs r JOIN comp_run_snapshot_tasks t ON t.run_id = r.run_id WHERE " OF_PASS
-    " AND t.changed_in = $2::bigint AND c.project_id = r.project_uuid AND c.node_id = t.node_id"
-    " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"};
+    " FROM comp_run_snapshot_tasks t WHERE t.run_id = (SELECT r.run_id FROM comp_runs r WHERE " OF_PASS
+    " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id))"
+    " AND t.changed_in = $2::bigint AND c.project_id = t.project_id AND c.node_id = t.node_id"};
 inline constexpr Statement commit_messages{
     "commit_messages",
     "INSERT INTO outbox (run_id, fence, n, created, what, task, node_id, state, attempt, platform_ok, text, level, at)"
@@ -351,12 +347,11 @@ inline constexpr Statement changed_runs{
 inline constexpr Statement run{"run", "SELECT " RUN_COLUMNS " FROM comp_runs r WHERE r." OF_RUN};
 inline constexpr Statement runs{
     "runs", "SELECT " RUN_COLUMNS " FROM comp_runs r WHERE r.project_uuid = $1::text ORDER BY r.run_id DESC LIMIT $2::bigint"};
-inline constexpr Statement tasks{
-    "tasks", "SELECT " TASK_COLUMNS " FROM comp_runs r JOIN comp_run_snapshot_tasks t ON t.run_id = r.run_id WHERE r." OF_RUN
-             " AND t.changed_in > $4::bigint AND t.task IS NOT NULL ORDER BY t.task"};
+inline constexpr Statement tasks{"tasks", "SELECT " TASK_COLUMNS " FROM comp_run_snapshot_tasks t WHERE t.run_id = " ITS_RUN
+                                          " AND t.changed_in > $4::bigint AND t.task IS NOT NULL ORDER BY t.task"};
 inline constexpr Statement attempts{
     "attempts",
-    "SELECT " ATTEMPT_COLUMNS " FROM comp_runs r JOIN comp_task_attempts a ON a.run_id = r.run_id WHERE r." OF_RUN
+    "SELECT " ATTEMPT_COLUMNS " FROM comp_task_attempts a WHERE a.run_id = " ITS_RUN
     " AND ($4::text IS NULL OR EXISTS"
     " (SELECT 1 FROM comp_run_snapshot_tasks t WHERE t.run_id = a.run_id AND t.task = a.task AND t.node_id = $4::text))"
     " ORDER BY a.task, a.attempt"};
@@ -368,6 +363,8 @@ inline constexpr Statement nodes{"nodes",
 inline constexpr Statement ping{"ping", "SELECT 1"};
 
 #undef OF_RUN
+#undef ITS_RUN
+#undef OPEN_RUN
 #undef FINAL
 #undef PENDING
 #undef MARK

@@ -236,7 +236,6 @@ ALTER TABLE comp_tasks
   ADD COLUMN run_id bigint,     -- the newest run that had it
   ADD COLUMN success json,      -- its last success
   ADD COLUMN simulated json;    -- its last simulated success
-CREATE INDEX IF NOT EXISTS ix_comp_tasks_project_id ON comp_tasks (project_id);
 
 -- ---- replicas and messages -----------------------------------------------------------------------------------------------
 -- A replica lives while a session of its own holds the advisory lock of its row.
