@@ -95,6 +95,7 @@ class Sql:
                  "-U", os.environ["POSTGRES_USER"], "-d", database]
         self.process = subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lock = threading.Lock()
+        self("SET client_min_messages = warning")
 
     def __call__(self, text):
         """The rows, each a list of texts."""
