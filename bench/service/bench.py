@@ -158,7 +158,8 @@ def sizes(options):
     with Place() as place:
         replica = place.serve("--jobs", "4")
         client = place.client(replica)
-        widths = (100, 1000) if options.quick else (100, 1000, 10_000, 100, 1000, 100, 1000)  # in turn: what the machine does else changes
+        small, large = (100, 1000), (options.largest,)
+        widths = small if options.quick else small + large + small + small  # in turn: what the machine does else changes
         costs = {}
         for number, width in enumerate(widths):
             client.put(project(number), fan(width), place.folder)
@@ -185,7 +186,7 @@ def resident(pid):
 
 def idle(options):
     """Runs of one job that waits for its turn behind one that does not end: all open, nothing to do."""
-    runs, seconds = (300, 10) if options.quick else (10_000, 60)
+    runs, seconds = (300, 10) if options.quick else (options.largest, 60)
     with Place() as place:
         place.sql("CREATE EXTENSION pg_stat_statements")
         replica = place.serve("--jobs", "1")
@@ -249,7 +250,7 @@ def replicas(options):
 # ---- neighbours -----------------------------------------------------------------------------------------------------------------
 def neighbours(options):
     """Hand-overs of one user's paced chains: alone; beside a run that no pass can read; beside another user's many runs."""
-    seconds, many = (8, 50) if options.quick else (30, 1000)
+    seconds, many = (8, 200) if options.quick else (30, 1000)
     with Place() as place:
         replica = place.serve("--jobs", "4")
         most = capacity(place, replica, 20 if options.quick else 50, 900_000)
@@ -301,6 +302,7 @@ def main():
     parser.add_argument("--tool", type=os.path.abspath, default="build/release/bench/bench_service", help="the built bench_service")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller: to see that it works")
     parser.add_argument("--dir", type=Path, help="where the servers have their data; a folder that is removed, if not given")
+    parser.add_argument("--largest", type=int, default=10_000, help="tasks of the largest run of `sizes`, and runs of `idle`")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     options = parser.parse_args()
     chosen = options.only.split(",")

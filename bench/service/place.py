@@ -129,8 +129,15 @@ class Client:
         headers = {"Authorization": f"Bearer {self.token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        self.connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = self.connection.getresponse()
+        for last in (False, True):
+            try:
+                self.connection.request(method, path, None if body is None else json.dumps(body), headers)
+                answer = self.connection.getresponse()
+                break
+            except (ConnectionError, http.client.HTTPException):  # the server closes what was idle for long; all that we ask may be asked again
+                self.connection.close()
+                if last:
+                    raise
         text = answer.read().decode()
         if answer.status not in expected:
             raise SystemExit(f"{method} {path}: {answer.status} {text}")
