@@ -55,7 +55,8 @@ def hand_overs(place, asked):
     """Seconds: request -> run being made, first job decided, begun; end -> successor decided, begun; by the clocks of database and keeper, which are this host's."""
     rows = place.sql("SELECT r.project_uuid, a.task, extract(epoch from a.submitted), extract(epoch from a.start), extract(epoch from a.\"end\"),"
                      " extract(epoch from r.created)"
-                     " FROM comp_runs r JOIN comp_task_attempts a USING (run_id) WHERE a.attempt = 1")
+                     " FROM comp_runs r JOIN comp_task_attempts a USING (run_id)"
+                     " WHERE a.attempt = 1 AND a.submitted IS NOT NULL AND a.start IS NOT NULL AND a.\"end\" IS NOT NULL")
     times = {(int(row[0][-12:]), int(row[1])): tuple(map(float, row[2:])) for row in rows}
     found = {"start, created": [], "start, decided": [], "start, begun": [], "next, decided": [], "next, begun": []}
     for (number, task), (submitted, start, _, created) in times.items():
