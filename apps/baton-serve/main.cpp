@@ -11,6 +11,9 @@
 
 #include "arguments.hpp"
 #include "backend/local/keeper.hpp"
+#ifdef BATON_FAILPOINTS
+#include "failpoints.hpp"
+#endif
 #include "interrupts.hpp"
 #include "replica.hpp"
 #include "store/postgres/migrate.hpp"
@@ -87,6 +90,12 @@ int main(int argc, char** argv) {
   if (words.size() == 3 && words[0] == "keeper" && words[1] == "--state")
     return local::keeper_main({.state = words[2], .connection = 3});
   std::signal(SIGPIPE, SIG_IGN);
+#ifdef BATON_FAILPOINTS
+  if (words.size() == 2 && words[1] == "--list-failpoints") {
+    for (const auto name : serve::failpoint_names()) print(stdout, std::string(name) + '\n');
+    return 0;
+  }
+#endif
 
   auto parsed = serve::parse_arguments(words);
   if (const auto* answer = std::get_if<serve::Answer>(&parsed)) {

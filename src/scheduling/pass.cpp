@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/mutants.hpp"
+#include "scheduling/failpoint.hpp"
 
 namespace baton {
 namespace {
@@ -55,6 +56,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
     auto result = refused(ticket.error());
     co_return result;
   }
+  failpoint("begin_pass", run);
   if (known.run.known() && !ticket->definition && known.run.definition().id != ticket->run) {
     known = KnownRun{.excused = 1};  // another run under an old name: begun anew, from zero
     co_return PassResult{.end = PassEnd::fenced};
@@ -81,6 +83,8 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   const auto wake_at = decision.wake_at;
   const auto settles_in = time_to_settle(decision, ticket->now);
   if (core::mutant(core::Mutant::early_release)) co_await release(run, decision.release);
+  failpoint("before-commit", run);
+  if (!decision.release.empty()) failpoint("job-ended-before-commit", run);
   const auto committed = co_await store_.commit(*ticket, decision);
   if (!committed) {
     ++known.excused;
@@ -88,6 +92,8 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
     auto result = refused(committed.error());
     co_return result;
   }
+  failpoint("after-commit", run);
+  if (!decision.submit.empty()) failpoint("commit-before-submit", run);
   known.cursor = observed.cursor;
   options_.written(known.run, decision, ticket->fence);
   co_await act(run, std::move(decision));
@@ -140,6 +146,7 @@ awaitable<void> Pass::act(core::RunKey run, core::Decision decision) {
     const auto cancelled = co_await backend_.cancel(run, std::move(decision.cancel));
     static_cast<void>(cancelled);
   }
+  if (!decision.release.empty()) failpoint("end-committed-before-release", run);
   co_await release(run, std::move(decision.release));
 }
 

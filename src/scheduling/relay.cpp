@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/mutants.hpp"
+#include "scheduling/failpoint.hpp"
 
 namespace baton {
 namespace {
@@ -52,11 +53,13 @@ awaitable<bool> Relay::publish(std::vector<Outgoing> messages) {
     const auto early = co_await store_.told(ids);
     static_cast<void>(early);
   }
+  const auto first = messages.front().run;
   const auto published = co_await events_.publish(std::move(messages));
   if (!published) {
     options_.trouble(published.error());
     co_return false;
   }
+  failpoint("published-before-told", first);
   const auto removed = co_await store_.told(std::move(ids));
   if (!removed) options_.trouble(removed.error());  // they are told again: at least once
   co_return removed.has_value();

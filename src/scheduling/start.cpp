@@ -7,6 +7,7 @@
 
 #include "core/dag.hpp"
 #include "core/key.hpp"
+#include "scheduling/failpoint.hpp"
 #include "scheduling/stop.hpp"
 
 namespace baton {
@@ -387,6 +388,7 @@ awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& file
   }
   if (!run) co_return fail(run.error());
   started.run = *run;
+  failpoint("create_run-before-message", *run);
   wakeups.wake(*run, {});
   co_return started;
 }

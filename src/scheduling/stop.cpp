@@ -1,6 +1,7 @@
 #include "scheduling/stop.hpp"
 
 #include "core/mutants.hpp"
+#include "scheduling/failpoint.hpp"
 
 namespace baton {
 
@@ -9,6 +10,7 @@ awaitable<Result<void>> stop_run(Store& store, Wakeups& wakeups, core::RunKey ru
   const bool message_first = core::mutant(core::Mutant::message_first);
   if (message_first) co_await wakeups.publish({run});
   const auto desired = co_await store.desire(run, desire);
+  failpoint("desired-before-publish", run);
   // Unknown whether it was written: a message too many costs a pass, one too few 15 s.
   const bool maybe_written = desired || desired.error().code == "store.unavailable";
   if (!message_first && maybe_written) co_await wakeups.publish({run});

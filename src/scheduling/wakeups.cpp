@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduling/failpoint.hpp"
+
 namespace baton {
 
 using namespace std::chrono_literals;
@@ -45,7 +47,10 @@ awaitable<void> Wakeups::work(core::RunKey run) {
     if (woken && !told.empty() && heard_)
       heard_({.run = run, .jobs = {told.begin(), told.end()}, .follower = woken->follower, .asked = asked});
     const bool was_unsure = std::exchange(unsure, false);
-    if (woken && (woken->publish || was_unsure)) co_await publish({run});
+    if (woken && (woken->publish || was_unsure)) {
+      failpoint("marked-before-publish", run);
+      co_await publish({run});
+    }
   }
   under_way_.erase(run);
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/mutants.hpp"
+#include "scheduling/failpoint.hpp"
 #include "scheduling/names.hpp"
 #include "scheduling/taking_over.hpp"
 
@@ -79,6 +80,7 @@ awaitable<void> Worker::visit(Delivery delivery) {
   if (core::mutant(core::Mutant::early_ack)) co_await queue_.ack(delivery);
   auto result = co_await passes(run, lease);
   const bool published = !result.woken || co_await wakeups_.publish({run});
+  failpoint("act-before-unlock", run);
   if (lease) co_await lock_.release(*lease);
   if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) known_.erase(run);
   leave(run);
@@ -128,7 +130,10 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
     if (core::mutant(core::Mutant::woken_ignored)) result.woken = false;
     if (result.end == PassEnd::committed) woken = result.woken;
     if (result.end == PassEnd::committed) options_.changed(run);
-    if (!result.messages.empty()) options_.announced(std::move(result.messages));
+    if (!result.messages.empty()) {
+      failpoint("commit-before-messages", run);
+      options_.announced(std::move(result.messages));
+    }
     if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) options_.over(run);
     if (result.look_again) wakeups_.wake_after(run, *result.look_again);
     if (result.error && result.end != PassEnd::over) options_.trouble(run, *result.error);
@@ -151,6 +156,7 @@ void Worker::forget_the_oldest() {
 awaitable<void> Worker::settle(Delivery delivery, PassResult result, bool published) {
   const bool again = !published || result.end == PassEnd::unavailable || (result.end == PassEnd::fenced && result.pending);
   if (!again) {
+    failpoint("act-before-ack", delivery.run);
     co_await queue_.ack(delivery);
     co_return;
   }

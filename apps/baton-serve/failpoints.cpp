@@ -1,0 +1,49 @@
+#include "failpoints.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+#include "scheduling/failpoint.hpp"
+
+namespace baton::serve {
+namespace {
+
+constexpr std::array<std::string_view, 13> names{"create_run-before-message",
+                                                 "marked-before-publish",
+                                                 "desired-before-publish",
+                                                 "begin_pass",
+                                                 "before-commit",
+                                                 "job-ended-before-commit",
+                                                 "after-commit",
+                                                 "commit-before-submit",
+                                                 "end-committed-before-release",
+                                                 "commit-before-messages",
+                                                 "act-before-unlock",
+                                                 "act-before-ack",
+                                                 "published-before-told"};
+
+}  // namespace
+
+std::span<const std::string_view> failpoint_names() { return names; }
+
+}  // namespace baton::serve
+
+namespace baton {
+
+void failpoint(std::string_view name, const core::RunKey& run) {
+  BATON_ASSERT(std::ranges::find(serve::names, name) != serve::names.end());
+  static const char* const setting = std::getenv("BATON_FAILPOINT");
+  if (setting == nullptr) return;
+  const std::string_view wanted(setting);
+  const auto at = wanted.find('@');
+  if (wanted.substr(0, at) != name) return;
+  if (at != std::string_view::npos && wanted.substr(at + 1) != run.project.value()) return;
+  ::kill(::getpid(), SIGKILL);
+}
+
+}  // namespace baton
