@@ -197,7 +197,7 @@ def run_all(arguments: list[str], settings: dict) -> int:
     for folder in ["tests/scripts", "tests/e2e"]:
         if (ROOT / folder).is_dir():
             command = [sys.executable, "tests/e2e/run.py", "--binary", "build/release/baton", "--folder", folder, *(["--long"] if long else [])]
-            jobs.append(Job(folder.replace("/", "."), command, str(ROOT), 10800 if long else 900))
+            jobs.append(Job(folder.replace("/", "."), command, str(ROOT), 10800 if long else 2700))
     # The longest first, so that no core waits for it at the end.
     times = LOGS / "seconds.json"
     known = json.loads(times.read_text()) if times.exists() else {}
