@@ -21,6 +21,7 @@ from workshop import LONG, ROOT
 ENDED = "('SUCCESS', 'FAILED', 'ABORTED')"
 AWAY_SECONDS = 10 if LONG else 3
 RUNS = 50 if LONG else 8
+BURST = 1000 if LONG else 200
 WIDTH = 3
 TASKS = 2 * WIDTH + 1  # of a run of work()
 END_SECONDS_MAX = 900 if LONG else 150  # of all runs, on a machine that has much else to do
@@ -153,6 +154,26 @@ class Outages(OwnServers):
 
     def test_all_three_go_and_come_back(self):
         self.outages("postgres", "rabbitmq", "redis")
+
+
+class WakeUps(OwnServers):
+    def test_a_burst_of_wake_ups_is_a_handful_of_passes(self):
+        for _ in range(3):
+            self.serve("--jobs", str(BURST))
+        gate = self.folder / "gate"
+        os.mkfifo(gate)
+        self.begin({"wait": self.step(f"read line < {gate} || true", foreach={"i": {"range": [1, BURST, 1]}}), "last": self.step("true", after=["wait"])})
+        self.eventually(lambda: len(self.effects()) == BURST, "all wait at the gate")
+        self.eventually(lambda: self.number("SELECT count(*) FROM comp_runs WHERE scheduled > processed") == 0, "nothing is pending")
+        before, began = self.number("SELECT fence FROM comp_runs"), time.monotonic()
+
+        with open(gate, "w"):  # all come through at once; each end of a step is a wake-up
+            pass
+        self.wait_for_the_end()
+        passes = self.number("SELECT fence FROM comp_runs") - before
+        print(f"\n  {BURST} jobs that ended at once: {passes} passes in {time.monotonic() - began:.1f} s ... ", end="", flush=True)
+        self.assertLess(passes, BURST // 4)
+        self.check(1, BURST + 1)
 
 
 class RollingRestart(OwnServers):
