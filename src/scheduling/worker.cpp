@@ -108,7 +108,7 @@ awaitable<Worker::Held> Worker::take_lock(core::RunKey run) {
 }
 
 /// Another replica made the run's last pass: it hears of these jobs, and fetches their results. Not when a visit of ours began after the store
-/// was asked: then we may be the follower by now. Jobs that were not pushed yet are kept: one may be a late submission of ours, and only we
+/// was asked, or ended since: then we may be the follower by now. Jobs that were not pushed yet are kept: one may be a late submission of ours, and only we
 /// hear of it.
 void Worker::let_go(const Wakeups::Heard& heard) {
   if (heard.follower.value().empty() || heard.follower == options_.pass.replica || visiting_.contains(heard.run)) return;
@@ -141,6 +141,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   }
   // Woken, and the pass that was to see why did not commit: handing our message back is not enough, our channel may have gone with it.
   if (result.end != PassEnd::over) result.woken = woken;
+  known.used = runtime_.steady();  // see let_go
   co_return result;
 }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 # A runner under nohup ignores SIGHUP, and so would every process that it starts: the tests of that signal need it as a terminal gives it.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs it in the background has it ignored
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BATON = os.environ.get("BATON", str(ROOT / "build/release/baton"))

@@ -331,6 +331,7 @@ void LocalBackend::Followed::unfollow(const core::RunKey& run, const std::vector
     const auto& id = job.value();
     const auto found = jobs_.find(id);
     if (found == jobs_.end() || found->second.run != run) continue;
+    if (found->second.seen == Seen::finished || is_final(found->second.seen)) continue;
     if (found->second.number != 0 && found->second.seen == Seen::queued) --queued_;
     followed->second.news.erase(found->second.number);
     followed->second.forgotten.erase(found->second.number);

@@ -83,6 +83,8 @@ void MemoryBackend::unfollow(const core::RunKey& run, const std::vector<JobId>& 
   const auto followed = runs_.find(run);
   const auto pushed = pushes_.find(run);
   for (const auto& job : jobs) {
+    const auto seen = cluster_.look(job, true).seen;
+    if (seen != Seen::queued && seen != Seen::lacking && seen != Seen::running) continue;
     if (followed != runs_.end()) followed->second.jobs.erase(job);
     if (pushed != pushes_.end()) pushed->second.jobs.erase(job);
     std::erase_if(progress_, [&job](const JobProgress& told) { return told.job == job; });

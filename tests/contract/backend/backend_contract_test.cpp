@@ -361,21 +361,32 @@ TEST_P(BackendContract, a_job_that_was_let_go_is_not_pushed_while_another_client
 
 TEST_P(BackendContract, a_job_that_was_let_go_is_forgotten_and_can_be_followed_anew) {
   start();
-  const auto job = world_->job({});
+  const auto job = world_->job({.lasts = true});
   submit(job);
-  until(*world_, *backend_, job, ended);
+  until(*world_, *backend_, job, Seen::running);
   const auto old = observe(Cursor::begin());
 
   backend_->unfollow(any_run(), {job.id});
 
   EXPECT_TRUE(observe(Cursor::begin()).news.empty());
-  const auto asked = until(*world_, *backend_, job, ended);
-  EXPECT_EQ(asked.seen, Seen::done);
-  ASSERT_NE(asked.end, nullptr);
-  EXPECT_EQ(asked.end->products, old.news.at(0).end->products);
+  EXPECT_EQ(until(*world_, *backend_, job, Seen::running).seen, Seen::running);
   ASSERT_EQ(observe(Cursor::begin()).news.size(), 1u);
   EXPECT_GT(observe(Cursor::begin()).cursor.value, old.cursor.value);  // a cursor of before hides nothing
   EXPECT_EQ(world_->beginnings(job), 1);
+}
+
+TEST_P(BackendContract, a_job_that_has_ended_is_not_let_go) {
+  start();
+  const auto job = world_->job({});
+  submit(job);
+  until(*world_, *backend_, job, ended);
+
+  backend_->unfollow(any_run(), {job.id});
+
+  const auto kept = observe(Cursor::begin());
+  ASSERT_EQ(kept.news.size(), 1u);
+  EXPECT_EQ(kept.news.front().seen, Seen::done);
+  EXPECT_NE(kept.news.front().end, nullptr);
 }
 
 TEST_P(BackendContract, a_job_that_was_let_go_is_pushed_once_it_is_followed_anew) {
