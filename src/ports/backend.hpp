@@ -45,7 +45,8 @@ class Backend {
   /// Forgets jobs that have ended: afterwards they are `unknown`. One that runs is not touched.
   virtual awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) = 0;
   /// Lets go of these jobs of a run: another replica follows them now. No pushes of them any more, what is known of them is forgotten; they
-  /// go on. To follow them again: `observe` with Cursor::begin(), asking for them. Not while another call about this run waits.
+  /// go on. One that has ended is kept, with its result, until it is released: else two replicas that take turns would fetch it for ever.
+  /// To follow them again: `observe` with Cursor::begin(), asking for them. Not while another call about this run waits.
   virtual void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) = 0;
   /// The next pushes, at least one; waits. Errors: backend.closed.
   virtual awaitable<Result<std::vector<Push>>> pushes() = 0;

@@ -108,8 +108,8 @@ awaitable<Worker::Held> Worker::take_lock(core::RunKey run) {
 }
 
 /// Another replica made the run's last pass: it hears of these jobs, and fetches their results. Not when a visit of ours began after the store
-/// was asked, or ended since: then we may be the follower by now. Jobs that were not pushed yet are kept: one may be a late submission of ours, and only we
-/// hear of it.
+/// was asked, or ended since: then we may be the follower by now. Jobs that were not pushed yet are kept: one may be a late submission of
+/// ours, and only we hear of it.
 void Worker::let_go(const Wakeups::Heard& heard) {
   if (heard.follower.value().empty() || heard.follower == options_.pass.replica || visiting_.contains(heard.run)) return;
   const auto known = known_.find(heard.run);
