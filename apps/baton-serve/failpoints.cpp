@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 13> names{"create_run-before-message",
                                                  "marked-before-publish",
                                                  "desired-before-publish",
-                                                 "begin_pass",
+                                                 "pass-begun",
                                                  "before-commit",
                                                  "job-ended-before-commit",
                                                  "after-commit",

@@ -56,7 +56,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
     auto result = refused(ticket.error());
     co_return result;
   }
-  failpoint("begin_pass", run);
+  failpoint("pass-begun", run);
   if (known.run.known() && !ticket->definition && known.run.definition().id != ticket->run) {
     known = KnownRun{.excused = 1};  // another run under an old name: begun anew, from zero
     co_return PassResult{.end = PassEnd::fenced};

@@ -124,7 +124,7 @@ class Quarantine(Dying):
         helper.kill(signal.SIGTERM)
         self.assertEqual(helper.process.wait(10), 0)
         project = poison["project_id"]
-        deadly = {"BATON_FAILPOINT": f"begin_pass@{project}"}
+        deadly = {"BATON_FAILPOINT": f"pass-begun@{project}"}
         for _ in range(2):
             self.serve(binary=FAILING, **deadly)
         self.assertEqual(self.send(self.replicas[-1], "POST", "/v2/computations", other), 201, self.log_of_all())
