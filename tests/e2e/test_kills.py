@@ -154,6 +154,7 @@ class Deaths(Workshop):
         self.kill_keeper()
         process.kill()
         process.wait()
+        self.eventually(lambda: not at_work_below(self.state), "what ran has ended: a job that had just been made has not written its line yet")
         before = Counter(task for task, _, _ in self.effects())
         write_of_another_boot(self.state / "jobs.log")
 
@@ -163,6 +164,17 @@ class Deaths(Workshop):
         again = [task for task, times in Counter(task for task, _, _ in self.effects()).items() if times > 1]
         self.assertLessEqual(len(again), 16, "only what ran may be repeated: four at a time, and those that had just ended and were not collected")
         self.assertTrue(set(again) <= set(before))
+
+
+def at_work_below(folder):
+    """Whether a process has its work directory there."""
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(str(folder)):
+                return True
+        except OSError:
+            pass  # it has ended meanwhile
+    return False
 
 
 class Jobs(Workshop):
