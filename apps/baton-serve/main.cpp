@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -23,6 +25,7 @@ namespace {
 using namespace baton;
 
 constexpr int exit_bad_input = 2, exit_surroundings = 4;
+constexpr std::chrono::seconds drain_max{8};  // from SIGTERM to the end, also when a server does not answer
 
 void print(std::FILE* where, const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), where);
@@ -55,15 +58,24 @@ awaitable<void> run_replica(serve::Replica& replica, int& code) {
 }
 
 int run_serve(AsioRuntime& runtime, settings::Settings settings, std::string id) {
-  auto plan = serve::plan_from(std::move(settings), std::move(id));
-  if (!plan) return tell(plan.error());
-  telemetry::Log log({.json = plan->settings.text("BATON_LOG_FORMAT") == "json",
-                      .replica = plan->replica,
+  auto setup = serve::setup_from(std::move(settings), std::move(id));
+  if (!setup) return tell(setup.error());
+  telemetry::Log log({.json = setup->settings.text("BATON_LOG_FORMAT") == "json",
+                      .replica = setup->replica,
                       .clock = [&runtime] { return runtime.wall(); },
                       .out = [](const std::string& line) { print(stderr, line); }});
-  serve::Replica replica(runtime, std::move(*plan), log);
+  serve::Replica replica(runtime, std::move(*setup), log);
   InterruptSignals signals(runtime.io());
-  signals.on_interrupt([&replica] { replica.stop(); });
+  boost::asio::steady_timer last(runtime.io());
+  signals.on_interrupt([&] {
+    replica.stop();
+    last.expires_after(drain_max);
+    last.async_wait([&log](boost::system::error_code cancelled) {
+      if (cancelled) return;
+      log.line(telemetry::Level::warning, "stopped", {{"what", "passes under way were left: another replica fences them"}});
+      ::_exit(0);
+    });
+  });
   int code = 0;
   runtime.run(run_replica(replica, code));
   return code;

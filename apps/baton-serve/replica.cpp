@@ -31,14 +31,14 @@ Error bad(const char* name, const std::string& what, const std::string& way_out)
   return {.code = "settings.bad_value", .what = std::string(name) + ": " + what, .where = {}, .way_out = way_out};
 }
 
-RabbitOptions queue_of(const Plan& plan, Journal& journal) {
-  const auto& settings = plan.settings;
+RabbitOptions queue_of(const Setup& setup, Journal& journal) {
+  const auto& settings = setup.settings;
   RabbitOptions options;
   options.broker = {.host = settings.text("RABBIT_HOST"),
                     .port = port_of(settings, "RABBIT_PORT"),
                     .user = settings.text("RABBIT_USER"),
                     .password = settings.text("RABBIT_PASSWORD")};
-  options.name = plan.replica;
+  options.name = setup.replica;
   options.queue = settings.text("BATON_QUEUE");
   options.trouble = [&journal](const Error& error) { journal.trouble("queue", error); };
   return options;
@@ -52,16 +52,16 @@ RabbitEventsOptions events_of(const RabbitOptions& queue, Journal& journal) {
   return options;
 }
 
-RedisLockOptions lock_of(const Plan& plan, Journal& journal, telemetry::Log& log) {
-  const auto& settings = plan.settings;
+RedisLockOptions lock_of(const Setup& setup, Journal& journal, telemetry::Log& log) {
+  const auto& settings = setup.settings;
   RedisLockOptions options;
   options.server = {.host = settings.text("REDIS_HOST"),
                     .port = port_of(settings, "REDIS_PORT"),
                     .user = settings.text("REDIS_USER"),
                     .password = settings.text("REDIS_PASSWORD"),
                     .db = 1,
-                    .name = plan.replica};
-  options.replica = plan.replica;
+                    .name = setup.replica};
+  options.replica = setup.replica;
   options.trouble = [&journal](const Error& error) { journal.trouble("lock", error); };
   options.recovered = [&log] { log.line(Level::info, "lock.recovered"); };
   return options;
@@ -79,67 +79,67 @@ std::vector<std::string> environment_of_jobs() {
   return allowed;
 }
 
-std::uint32_t slots_of(const Plan& plan) {
-  const auto jobs = plan.settings.number("BATON_JOBS");
+std::uint32_t slots_of(const Setup& setup) {
+  const auto jobs = setup.settings.number("BATON_JOBS");
   return jobs > 0 ? static_cast<std::uint32_t>(jobs) : cpus();
 }
 
-core::Resources capacity_of(const Plan& plan) {
+core::Resources capacity_of(const Setup& setup) {
   auto capacity = ram_and_gpus();
-  capacity.try_emplace("cpu", static_cast<double>(slots_of(plan)));
+  capacity.try_emplace("cpu", static_cast<double>(slots_of(setup)));
   return capacity;
 }
 
-local::LocalOptions backend_of(const Plan& plan) {
-  return {.state = plan.state,
-          .out = plan.data.front() + "/baton-out",
+local::LocalOptions backend_of(const Setup& setup) {
+  return {.state = setup.state,
+          .out = setup.data.front() + "/baton-out",
           .by_project = true,
-          .slots = slots_of(plan),
-          .resources = capacity_of(plan),
+          .slots = slots_of(setup),
+          .resources = capacity_of(setup),
           .environment = environment_of_jobs()};
 }
 
 }  // namespace
 
-Result<Plan> plan_from(settings::Settings settings, std::string replica) {
-  Plan plan{.settings = std::move(settings), .replica = std::move(replica)};
+Result<Setup> setup_from(settings::Settings settings, std::string replica) {
+  Setup setup{.settings = std::move(settings), .replica = std::move(replica)};
   for (const auto* name : {"RABBIT_SECURE", "REDIS_SECURE"})
-    if (plan.settings.truth(name)) return fail(bad(name, "TLS is not there yet", "set it to 0"));
-  const auto& format = plan.settings.text("BATON_LOG_FORMAT");
+    if (setup.settings.truth(name)) return fail(bad(name, "TLS is not there yet", "set it to 0"));
+  const auto& format = setup.settings.text("BATON_LOG_FORMAT");
   if (format != "text" && format != "json") return fail(bad("BATON_LOG_FORMAT", "it is neither text nor json", {}));
 
-  const auto& listen = plan.settings.text("BATON_LISTEN");
+  const auto& listen = setup.settings.text("BATON_LISTEN");
   const auto colon = listen.rfind(':');
   const char* const end = listen.data() + listen.size();
-  if (colon == std::string::npos || std::from_chars(listen.data() + colon + 1, end, plan.port).ptr != end ||
+  if (colon == std::string::npos || std::from_chars(listen.data() + colon + 1, end, setup.port).ptr != end ||
       colon + 1 == listen.size())
     return fail(bad("BATON_LISTEN", "'" + listen + "' is not HOST:PORT", "for example --listen 127.0.0.1:8000"));
-  plan.host = listen.substr(0, colon);
+  setup.host = listen.substr(0, colon);
 
-  if (!plan.settings.truth("BATON_LOCAL_BACKEND"))
+  if (!setup.settings.truth("BATON_LOCAL_BACKEND"))
     return fail(
         {.code = "settings.no_backend",
          .what = "there is no backend that could run a step",
          .where = {},
          .way_out =
              "switch on local processes with --local-backend: for one tenant alone, as a step can read what this server can"});
-  for (const auto& folder : plan.settings.paths("BATON_DATA")) {
+  for (const auto& folder : setup.settings.paths("BATON_DATA")) {
     std::error_code wrong;
     const auto path = std::filesystem::canonical(folder, wrong);
     if (wrong || !std::filesystem::is_directory(path)) return fail(bad("BATON_DATA", "'" + folder + "' is no folder", {}));
-    plan.data.push_back(path.string());
+    setup.data.push_back(path.string());
   }
-  if (plan.data.empty()) return fail(bad("BATON_DATA", "it is not set", "say with --data DIR whose files may be read"));
-  const auto& state = plan.settings.text("BATON_STATE");
-  plan.state = state.empty() ? plan.data.front() + "/.baton" : absolute(state);
+  if (setup.data.empty()) return fail(bad("BATON_DATA", "it is not set", "say with --data DIR whose files may be read"));
+  const auto& state = setup.settings.text("BATON_STATE");
+  setup.state = state.empty() ? setup.data.front() + "/.baton" : absolute(state);
 
-  plan.token = plan.settings.text("BATON_TOKEN");
-  if (plan.token.empty()) {
+  setup.token = setup.settings.text("BATON_TOKEN");
+  if (setup.token.empty()) {
     auto token = api::serving_token();
     if (!token) return fail(token.error());
-    plan.token = std::move(*token);
+    setup.token = std::move(*token);
   }
-  return plan;
+  return setup;
 }
 
 postgres::Options database_of(const settings::Settings& settings, const std::string& replica) {
@@ -151,19 +151,19 @@ postgres::Options database_of(const settings::Settings& settings, const std::str
           .application_name = replica};
 }
 
-Replica::Replica(AsioRuntime& runtime, Plan plan, telemetry::Log& log)
+Replica::Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log)
     : runtime_(runtime),
-      plan_(std::move(plan)),
+      setup_(std::move(setup)),
       log_(log),
       journal_(runtime, log),
       store_(runtime.io().get_executor(),
-             {.connection = database_of(plan_.settings, plan_.replica),
-              .size = static_cast<std::size_t>(plan_.settings.number("BATON_POSTGRES_CONNECTIONS"))}),
-      queue_(runtime, runtime.io().get_executor(), queue_of(plan_, journal_)),
-      lock_(runtime, runtime.io().get_executor(), lock_of(plan_, journal_, log)),
-      events_(runtime, runtime.io().get_executor(), events_of(queue_of(plan_, journal_), journal_)),
+             {.connection = database_of(setup_.settings, setup_.replica),
+              .size = static_cast<std::size_t>(setup_.settings.number("BATON_POSTGRES_CONNECTIONS"))}),
+      queue_(runtime, runtime.io().get_executor(), queue_of(setup_, journal_)),
+      lock_(runtime, runtime.io().get_executor(), lock_of(setup_, journal_, log)),
+      events_(runtime, runtime.io().get_executor(), events_of(queue_of(setup_, journal_), journal_)),
       files_(runtime),
-      backend_(runtime, runtime.io().get_executor(), backend_of(plan_)),
+      backend_(runtime, runtime.io().get_executor(), backend_of(setup_)),
       figures_(store_, queue_, lock_),
       watcher_(runtime, store_),
       relay_(runtime, store_, events_, relay_options()),
@@ -174,12 +174,12 @@ Replica::Replica(AsioRuntime& runtime, Plan plan, telemetry::Log& log)
              .files = files_,
              .wakeups = worker_.wakeups(),
              .watcher = watcher_,
-             .host = {.capacity = capacity_of(plan_)},
-             .data = plan_.data,
-             .state = plan_.state,
+             .host = {.capacity = capacity_of(setup_)},
+             .data = setup_.data,
+             .state = setup_.state,
              .health = [this] { return health(); },
              .metrics = [this] { return figures_.text(); }},
-      server_(runtime.io().get_executor(), runtime, {.host = plan_.host, .port = plan_.port, .token = plan_.token},
+      server_(runtime.io().get_executor(), runtime, {.host = setup_.host, .port = setup_.port, .token = setup_.token},
               [this](api::Call call) { return api::answer(place_, std::move(call)); }),
       gate_(runtime.gate()),
       stopped_(runtime.event()) {
@@ -188,15 +188,15 @@ Replica::Replica(AsioRuntime& runtime, Plan plan, telemetry::Log& log)
 
 WorkerOptions Replica::worker_options() {
   WorkerOptions options;
-  options.pass.replica = ReplicaId(plan_.replica);
-  options.pass.policy.cancel_patience = plan_.settings.duration("BATON_CANCEL_PATIENCE");
+  options.pass.replica = ReplicaId(setup_.replica);
+  options.pass.policy.cancel_patience = setup_.settings.duration("BATON_CANCEL_PATIENCE");
   options.pass.policy.announce = true;
-  options.pass.lock_life = plan_.settings.duration("BATON_LOCK_LIFE");
+  options.pass.lock_life = setup_.settings.duration("BATON_LOCK_LIFE");
   options.pass.written = [this](const core::Run& run, const core::Decision& decision, Fence fence) {
     journal_.written(run, decision, fence);
     figures_.written(decision);
   };
-  options.concurrency = static_cast<std::uint32_t>(plan_.settings.number("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY"));
+  options.concurrency = static_cast<std::uint32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY"));
   options.passed = [this](const core::RunKey&, PassEnd end, core::Duration took) { figures_.passed(end, took); };
   options.changed = [this](const core::RunKey& run) {
     watcher_.changed(run);
@@ -221,8 +221,8 @@ RelayOptions Replica::relay_options() {
 
 ManagerOptions Replica::manager_options() {
   ManagerOptions options;
-  options.interval = plan_.settings.duration("BATON_SCHEDULING_INTERVAL");
-  options.lock_life = plan_.settings.duration("BATON_LOCK_LIFE");
+  options.interval = setup_.settings.duration("BATON_SCHEDULING_INTERVAL");
+  options.lock_life = setup_.settings.duration("BATON_LOCK_LIFE");
   options.trouble = [this](const Error& error) { journal_.trouble("manager", error); };
   return options;
 }
@@ -232,13 +232,13 @@ api::Health Replica::health() const {
 }
 
 awaitable<Result<void>> Replica::start() {
-  const auto database = database_of(plan_.settings, plan_.replica);
-  if (plan_.settings.truth("BATON_MIGRATE")) {
+  const auto database = database_of(setup_.settings, setup_.replica);
+  if (setup_.settings.truth("BATON_MIGRATE")) {
     auto migrated = co_await migrate(runtime_.io().get_executor(), database);
     if (!migrated) co_return fail(std::move(migrated.error()));
     for (const auto& name : migrated->applied) log_.line(Level::info, "migrated", {{"migration", name}});
   }
-  auto joined = co_await store_.join(ReplicaId(plan_.replica));
+  auto joined = co_await store_.join(ReplicaId(setup_.replica));
   if (!joined) co_return fail(std::move(joined.error()));
   lock_.start();
   co_return server_.listen();
@@ -246,7 +246,7 @@ awaitable<Result<void>> Replica::start() {
 
 awaitable<void> Replica::serve() {
   log_.line(Level::info, "serving",
-            {{"version", BATON_VERSION}, {"url", "http://" + plan_.host + ":" + std::to_string(server_.port())}});
+            {{"version", BATON_VERSION}, {"url", "http://" + setup_.host + ":" + std::to_string(server_.port())}});
   gate_->spawn(watch_store());
   gate_->spawn(watch_loop());
   gate_->spawn(watcher_.serve());
@@ -257,7 +257,7 @@ awaitable<void> Replica::serve() {
   co_await relay_.stop();
   co_await queue_.stop(std::chrono::milliseconds(500));
   co_await events_.stop(std::chrono::milliseconds(500));
-  const auto left = co_await store_.leave(ReplicaId(plan_.replica));
+  const auto left = co_await store_.leave(ReplicaId(setup_.replica));
   if (!left) journal_.trouble("leave", left.error());
   co_await store_.close();
   log_.line(Level::info, "stopped");
@@ -283,7 +283,7 @@ awaitable<void> Replica::watch_store() {
     }
     if (!answer) journal_.trouble("store", answer.error());
     const auto stopped = co_await stopped_->wait_for(1s);
-    if (stopped) stopped_->notify();  // the other one waits for it as well
+    static_cast<void>(stopped);
   }
 }
 

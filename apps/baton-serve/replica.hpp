@@ -23,7 +23,7 @@
 namespace baton::serve {
 
 /// What is settled before anything is built.
-struct Plan {
+struct Setup {
   settings::Settings settings;
   std::string replica;            ///< its id: of this process alone
   std::string token;              ///< what clients show
@@ -33,13 +33,13 @@ struct Plan {
   std::string state;              ///< absolute
 };
 /// Checks what no single setting shows. Errors: settings.*, api.token_file.
-[[nodiscard]] Result<Plan> plan_from(settings::Settings settings, std::string replica);
+[[nodiscard]] Result<Setup> setup_from(settings::Settings settings, std::string replica);
 /// How the database is reached.
 [[nodiscard]] postgres::Options database_of(const settings::Settings& settings, const std::string& replica);
 
 class Replica {
  public:
-  Replica(AsioRuntime& runtime, Plan plan, telemetry::Log& log);
+  Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log);
 
   /// Tables, the proof of life, the port. Errors: those of migrate, Store::join and api::Server::listen.
   awaitable<Result<void>> start();
@@ -57,7 +57,7 @@ class Replica {
   [[nodiscard]] api::Health health() const;
 
   AsioRuntime& runtime_;
-  Plan plan_;
+  Setup setup_;
   telemetry::Log& log_;
   Journal journal_;
   PostgresStore store_;

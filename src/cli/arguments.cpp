@@ -74,7 +74,8 @@ struct Parser {
     app.allow_extras();
     app.footer(
         "\nExamples:\n  baton run pipeline.yaml\n  baton plan pipeline.yaml\n  baton run --help\n\n"
-        "A pipeline is described in a YAML file; its state is kept in .baton/ and its results in baton-out/, both beside it.\n");
+        "A pipeline is described in a YAML file; its state is kept in .baton/ and its results in baton-out/, both beside it.\n"
+        "A replica of a service: baton serve --help; its tables: baton migrate --help.\n");
     for (const auto& command : commands) add(command);
   }
 

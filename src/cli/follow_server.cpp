@@ -74,7 +74,8 @@ class Follower {
       co_return Result<void>{};
     }
     const bool hard = heard_ > 1;
-    session_.terminal.talk(hard ? "killing the jobs\n" : "stopping: waiting for the jobs to end; once more kills them\n");
+    session_.terminal.talk(hard ? "asked again: TERM, and after its grace KILL ends a job\n"
+                                : "stopping: waiting for the jobs to end\n");
     auto stopped = co_await session_.server->stop(followed_.run.key, hard);
     co_return stopped;
   }

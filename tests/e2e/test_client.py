@@ -314,7 +314,7 @@ class Client(Workshop):
         (stop,) = self.server.requests("POST", ":stop")
         self.assertEqual((stop[3]["iteration"], stop[3]["kill"]), (3, False))
 
-    def test_a_second_interrupt_kills_and_a_third_detaches(self):
+    def test_a_second_interrupt_asks_again_and_a_third_detaches(self):
         self.server.patient = True
         client = self.waiting("--cancel-on-interrupt")
         for count, kill in ((1, False), (2, True)):

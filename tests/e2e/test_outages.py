@@ -176,6 +176,38 @@ class WakeUps(OwnServers):
         self.check(1, BURST + 1)
 
 
+class Draining(OwnServers):
+    def postgres(self):
+        """The pids of the private PostgreSQL."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(str(self.servers)) and (entry / "comm").read_text() == "postgres\n":
+                    found.append(int(entry.name))
+            except OSError:
+                pass  # it has ended meanwhile
+        return found
+
+    def test_a_replica_ends_in_time_also_when_the_database_does_not_answer(self):
+        replica = self.serve()
+        self.begin(self.work(1))
+        self.eventually(lambda: self.effects(), "the work has begun")
+        stopped = self.postgres()
+        self.assertTrue(stopped)
+        try:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            replica.kill(signal.SIGTERM)
+            self.assertEqual(replica.process.wait(10), 0, replica.text())
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
+        self.serve()
+        self.wait_for_the_end()
+        self.check(1, TASKS)
+
+
 class RollingRestart(OwnServers):
     def test_all_replicas_are_replaced_under_load(self):
         for _ in range(3):

@@ -126,7 +126,7 @@ struct Replica {
         runtime(s.world, who, core::Duration(static_cast<std::int64_t>(s.world.below(600'000'000)) - 300'000'000)),
         seat(s.world, who, name, s.faults, s.fibers, s.story, s.scenario.lock_life),
         broker(s.broker, runtime),
-        locks(s.locks, runtime),
+        locks(s.locks, runtime, name),
         client(s.cluster, runtime),
         store(seat, who, s.store, s.truth, s.wire),
         queue(seat, broker, s.truth, s.wire),

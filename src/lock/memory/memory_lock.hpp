@@ -29,7 +29,8 @@ class MemoryLocks {
 /// One replica's way to them. A replica that goes leaves its leases to expire.
 class MemoryLock final : public Lock {
  public:
-  MemoryLock(MemoryLocks& locks, Runtime& runtime);
+  /// @param holder  the beginning of its tokens: whose lock it is can be seen
+  MemoryLock(MemoryLocks& locks, Runtime& runtime, std::string holder = "one");
   awaitable<Result<Lease>> acquire(std::string name, core::Duration life) override;
   awaitable<Result<Lease>> renew(Lease lease, core::Duration life) override;
   awaitable<void> release(Lease lease) override;
@@ -38,6 +39,7 @@ class MemoryLock final : public Lock {
  private:
   std::shared_ptr<MemoryLocks::State> locks_;
   Runtime& runtime_;
+  std::string holder_;
 };
 
 }  // namespace baton
