@@ -125,7 +125,11 @@ class Pass {
 
   // ---- 3. waits with a limit ------------------------------------------------------------------------------------------
   void expire_waits() {
-    if (!policy_.waits_may_expire || desired_of_run() != Desired::run) return;
+    if (desired_of_run() != Desired::run) return;
+    if (!policy_.waits_may_expire) {  // R5: looked at again by a clock that stands; the run's deadlines have their own next event
+      if (run_.count(State::waiting_for_resources) > 0) wake_by(now_ + policy_.ask_again_min);
+      return;
+    }
     for (const auto& [when, i] : run_.deadlines()) {
       if (when > now_) break;
       if (!taken_.contains(i) && is_handed_over(at(i)) && desired_of(i) == Desired::expire) expire_handed_over(i, Seen::queued);

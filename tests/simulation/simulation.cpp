@@ -79,6 +79,14 @@ struct Servers {
     static_cast<void>(published);
     truth.doubt(run);
   }
+  /// Somebody lets it go on, and nothing goes wrong with that.
+  void release_held(const core::RunKey& run) {
+    const auto released = world.look(store.release_held(run));
+    if (!released || !released->publish) return;
+    const auto published = world.look(publisher.publish({run}));
+    static_cast<void>(published);
+    truth.doubt(run);
+  }
   std::unique_ptr<Store> open_store() {
     if (!scenario.sqlite) {
       auto memory = std::make_unique<MemoryStore>([this] { return world.wall() + jumped; });
@@ -359,13 +367,17 @@ class Simulation {
     return !servers_.truth.leftover();
   }
 
-  // A run that failed too often waits for a person, who stops it.
+  // A run that failed too often waits for a person, who stops it, or lets it go on. One that is final has nothing to stop.
   void release_if_held(const core::RunKey& run) {
     if (!healed_) return;
     const auto view = world_.look(servers_.store.run(run));
     if (!view || !view->record.held || view->record.desire != core::Desire::run) return;
-    servers_.story.say("operator", "stops " + core::to_text(run) + ", which is held");
-    servers_.cancel(run);
+    const bool goes_on = core::is_final(view->record.result) || world_.one_in(2);
+    servers_.story.say("operator", (goes_on ? "lets go on " : "stops ") + core::to_text(run) + ", which is held");
+    if (goes_on)
+      servers_.release_held(run);
+    else
+      servers_.cancel(run);
   }
 
   std::string what_is_left() {

@@ -299,6 +299,18 @@ TEST(Decide, rapid_passes_do_not_move_the_wait) {
   EXPECT_EQ(scene.state(0), State::failed);
 }
 
+TEST(Decide, a_clock_that_jumps_leaves_a_wait_for_resources_its_next_event) {
+  Scene scene(run_of({{}}));
+  scene.pass();
+  scene.pass({seen(scene.task(0), Seen::lacking)}, noon);
+  scene.policy.waits_may_expire = false;
+
+  const auto jumped = scene.pass({}, noon + 1h);
+
+  EXPECT_TRUE(jumped.bar.empty());
+  EXPECT_EQ(jumped.wake_at, noon + 1h + scene.policy.ask_again_min);
+}
+
 TEST(Decide, waiting_for_resources_is_a_state_with_an_end) {
   Scene scene(run_of({{}}));
   scene.pass();
