@@ -243,7 +243,7 @@ class Keeper {
     auto more = machine_.take();
     out.records.insert(out.records.end(), more.records.begin(), more.records.end());
     out.news.insert(out.news.end(), more.news.begin(), more.news.end());
-    out.answers.insert(out.answers.end(), more.answers.begin(), more.answers.end());
+    out.answers = std::move(more.answers);
     out.signals = std::move(more.signals);
     out.spawns = std::move(more.spawns);
     out.looks = std::move(more.looks);
@@ -255,7 +255,12 @@ class Keeper {
     std::erase_if(out.records, [](const Record& record) { return std::holds_alternative<BeginRecord>(record); });
     held_back_.records = std::move(out.records);
     held_back_.news = std::move(out.news);
-    held_back_.answers = std::move(out.answers);
+    // A question is asked anew: its answer has to be as new as the news before it.
+    for (auto& [to, answer] : out.answers) {
+      Query query{.token = answer.token, .jobs = {}};
+      for (auto& report : answer.reports) query.jobs.push_back(std::move(report.id));
+      machine_.heard(to, query, moment());
+    }
   }
 
   void begin(Machine::Spawn spawn, bool claimed) {

@@ -21,7 +21,16 @@ std::size_t record_bytes(const Spec& spec) { return 2 * (spec.id.size() + spec.t
 
 }  // namespace
 
-Machine::Out Machine::take() { return std::exchange(out_, {}); }
+/// Answers are made last, as they go out behind the news: who takes a job from an answer has missed nothing that was told of it before.
+Machine::Out Machine::take() {
+  auto out = std::exchange(out_, {});
+  for (const auto& [from, query] : std::exchange(questions_, {})) {
+    Answer answer{.token = query.token};
+    for (const auto& id : query.jobs) answer.reports.push_back(report(id));
+    out.answers.emplace_back(from, std::move(answer));
+  }
+  return out;
+}
 
 Machine::Job* Machine::find(const std::string& id) {
   const auto found = serials_.find(id);
@@ -59,9 +68,7 @@ void Machine::heard(Connection from, Request request, Moment now) {
   } else if (const auto* forgets = std::get_if<Forget>(&request)) {
     for (const auto& id : forgets->jobs) forget(id, now);
   } else if (const auto* query = std::get_if<Query>(&request)) {
-    Answer answer{.token = query->token};
-    for (const auto& id : query->jobs) answer.reports.push_back(report(id));
-    out_.answers.emplace_back(from, std::move(answer));
+    questions_.emplace_back(from, *query);
   }
 }
 

@@ -53,7 +53,7 @@ class Machine {
       return records.empty() && signals.empty() && spawns.empty() && looks.empty() && news.empty() && answers.empty();
     }
   };
-  /// What has gathered since the last call.
+  /// What has gathered since the last call; its answers say how it stands now.
   [[nodiscard]] Out take();
 
   // ---- the past -----------------------------------------------------------------------------------------------------------
@@ -161,6 +161,7 @@ class Machine {
   std::string boot_;                     ///< of the records being replayed
   std::map<Serial, std::string> boots_;  ///< while replaying: of claims
   Out out_;
+  std::vector<std::pair<Connection, Query>> questions_;  ///< to be answered by the next take()
 };
 
 }  // namespace baton::local

@@ -115,6 +115,22 @@ TEST_F(KeeperMachine, an_end_is_written_before_it_is_told_and_frees_its_slot_for
   EXPECT_EQ(out.spawns[0].job.id, "c");
 }
 
+TEST_F(KeeperMachine, an_answer_is_as_new_as_the_news_that_go_out_before_it) {
+  send("a");
+  run(tick());
+  static_cast<void>(machine_.take());
+
+  machine_.heard(us, Query{.token = 1, .jobs = {"a"}}, now_);
+  exit("a", 3);  // in the same turn; one who did not know the job takes nothing from the news
+  const auto out = machine_.take();
+
+  ASSERT_EQ(out.news.size(), 1u);
+  EXPECT_EQ(out.news[0].status, Status::ended);
+  ASSERT_EQ(out.answers.size(), 1u);
+  EXPECT_EQ(out.answers[0].second.reports.at(0).status, Status::ended);
+  EXPECT_EQ(out.answers[0].second.reports.at(0).code, 3);
+}
+
 TEST_F(KeeperMachine, what_is_barred_never_begins) {
   machine_.heard(us, Bar{{"a"}}, now_);
   EXPECT_EQ(records<BarredRecord>(tick()).size(), 1u);
