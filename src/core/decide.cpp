@@ -523,10 +523,7 @@ class Pass {
       const auto found = news.find(job);
       const auto what = found == news.end() ? Seen::silent : found->second->seen;
       switch (settlement(owed.owed, what)) {
-        case Settlement::settle:
-          out_.settle.push_back(job);
-          if (owed.owed == Owed::release) continue;
-          break;
+        case Settlement::settle: out_.settle.push_back(job); continue;
         case Settlement::prove: out_.settle.push_back(job); [[fallthrough]];
         case Settlement::release: release(job); break;
         case Settlement::bar: out_.bar.push_back(job); break;

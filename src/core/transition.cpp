@@ -51,14 +51,15 @@ const Rule& rule_for(Desired desired, State state, Seen seen) {
 Settlement settlement(Owed owed, Seen seen) {
   switch (seen) {
     case Seen::silent: return Settlement::wait;
-    case Seen::barred:
-    case Seen::dead: return Settlement::settle;
     // A forgotten key is no proof of a job that may have begun (R11): only its claim tells.
     case Seen::unknown: return owed == Owed::kill ? Settlement::bar : Settlement::settle;
     case Seen::begun:
     case Seen::queued:
     case Seen::lacking:
     case Seen::running: return owed == Owed::kill ? Settlement::kill : Settlement::release;
+    // Proof; and a late submission may have left its key behind, so that only "unknown" says that nothing is held.
+    case Seen::barred:
+    case Seen::dead:
     case Seen::finished:
     case Seen::done:
     case Seen::erred: return owed == Owed::kill ? Settlement::prove : Settlement::release;

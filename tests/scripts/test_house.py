@@ -1,5 +1,8 @@
 """Each rule of the house can be broken, and is seen when it is."""
+import tempfile
 import unittest
+import unittest.mock
+from pathlib import Path
 
 import house
 
@@ -41,6 +44,25 @@ class Arrows(unittest.TestCase):
 
     def test_an_include_in_a_comment_is_none(self):
         self.assertEqual(self.broken("core/dag.cpp", '// #include "ports/store.hpp"\n/*\n#include "ports/store.hpp"\n*/\n'), [])
+
+
+class Headers(unittest.TestCase):
+    def heads(self, source):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(house, "ROOT", Path(folder)):
+            room = Path(folder) / "src" / "core"
+            room.mkdir(parents=True)
+            (room / "dag.hpp").touch()
+            if source is not None:
+                (room / "dag.cpp").write_text(source)
+            return house.heads_its_source(room / "dag.hpp")
+
+    def test_one_at_the_head_of_its_own_source_is_compiled_there(self):
+        self.assertTrue(self.heads('// why\n#include "core/dag.hpp"\n#include <map>\n'))
+
+    def test_any_other_is_looked_at_by_itself(self):
+        for source in [None, "", '#include <map>\n#include "core/dag.hpp"\n', '#include "core/key.hpp"\n', "#include <core/dag.hpp>\n"]:
+            with self.subTest(source):
+                self.assertFalse(self.heads(source))
 
 
 class Purity(unittest.TestCase):

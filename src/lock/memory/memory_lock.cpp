@@ -53,14 +53,15 @@ std::size_t MemoryLocks::held() const {
 
 void MemoryLocks::expire(const std::string& name) { state_->free(name); }
 
-MemoryLock::MemoryLock(MemoryLocks& locks, Runtime& runtime, std::string holder)
-    : locks_(locks.state_), runtime_(runtime), holder_(std::move(holder)) {}
+MemoryLock::MemoryLock(MemoryLocks& locks, Runtime& runtime, std::string replica)
+    : locks_(locks.state_), runtime_(runtime), replica_(std::move(replica)) {}
 
 awaitable<Result<Lease>> MemoryLock::acquire(std::string name, core::Duration life) {
   if (const auto* holder = locks_->holder(name)) {
     co_return fail({.code = "lock.held", .what = "'" + name + "' is held by another", .where = holder->token, .way_out = {}});
   }
-  Lease lease{name, holder_ + ':' + std::to_string(++locks_->last_token), locks_->steady() + life};
+  const auto number = std::to_string(++locks_->last_token);
+  Lease lease{name, replica_.empty() ? number : replica_ + ':' + number, locks_->steady() + life};
   locks_->holders[name] = {lease.token, lease.until};
   co_return lease;
 }

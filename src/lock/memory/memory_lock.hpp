@@ -29,8 +29,9 @@ class MemoryLocks {
 /// One replica's way to them. A replica that goes leaves its leases to expire.
 class MemoryLock final : public Lock {
  public:
-  /// @param holder  the beginning of its tokens: whose lock it is can be seen
-  MemoryLock(MemoryLocks& locks, Runtime& runtime, std::string holder = "one");
+  /// @param replica  named by its tokens, as "replica:n", so that its locks are taken over once it is gone; empty: they name
+  ///                 nobody, and are never taken over, which is right where all who lock share one process
+  MemoryLock(MemoryLocks& locks, Runtime& runtime, std::string replica = {});
   awaitable<Result<Lease>> acquire(std::string name, core::Duration life) override;
   awaitable<Result<Lease>> renew(Lease lease, core::Duration life) override;
   awaitable<void> release(Lease lease) override;
@@ -39,7 +40,7 @@ class MemoryLock final : public Lock {
  private:
   std::shared_ptr<MemoryLocks::State> locks_;
   Runtime& runtime_;
-  std::string holder_;
+  std::string replica_;
 };
 
 }  // namespace baton

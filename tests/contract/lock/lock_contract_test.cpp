@@ -267,5 +267,22 @@ TEST(MemoryLocks, know_what_is_held_and_can_end_a_lease_before_its_time) {
   runtime.run(Body::run_it(locks, lock));
 }
 
+// Who is told of a holder asks the store whether that replica lives (free_if_gone): nobody's name must not look like one.
+TEST(MemoryLocks, name_a_replica_only_where_there_is_one_to_name) {
+  AsioRuntime runtime;
+  MemoryLocks locks([&runtime] { return runtime.steady(); });
+  MemoryLock nobodys(locks, runtime), ours(locks, runtime, "replica-1");
+  struct Body {
+    static awaitable<void> run_it(MemoryLock& nobodys, MemoryLock& ours) {
+      const auto x = co_await nobodys.acquire("x", 1h);
+      const auto y = co_await ours.acquire("y", 1h);
+      const auto held = co_await nobodys.acquire("x", 1h);
+      EXPECT_EQ(held.error().where.find(':'), std::string::npos) << held.error().where;
+      EXPECT_TRUE(y->token.starts_with("replica-1:")) << y->token;
+    }
+  };
+  runtime.run(Body::run_it(nobodys, ours));
+}
+
 }  // namespace
 }  // namespace baton::test

@@ -112,8 +112,10 @@ TEST(Transition, a_forgotten_key_settles_a_release_and_proves_no_death) {
   EXPECT_EQ(settlement(Owed::release, Seen::unknown), Settlement::settle);
   EXPECT_EQ(settlement(Owed::kill, Seen::unknown), Settlement::bar);
   EXPECT_EQ(settlement(Owed::kill, Seen::begun), Settlement::kill);
-  EXPECT_EQ(settlement(Owed::kill, Seen::barred), Settlement::settle);
-  EXPECT_EQ(settlement(Owed::kill, Seen::dead), Settlement::settle);
+  EXPECT_EQ(settlement(Owed::kill, Seen::barred), Settlement::prove);
+  EXPECT_EQ(settlement(Owed::kill, Seen::dead), Settlement::prove);
+  EXPECT_EQ(settlement(Owed::release, Seen::barred), Settlement::release) << "a late submission may have left its key";
+  EXPECT_EQ(settlement(Owed::release, Seen::dead), Settlement::release);
   EXPECT_EQ(settlement(Owed::release, Seen::done), Settlement::release);
   EXPECT_EQ(settlement(Owed::release, Seen::silent), Settlement::wait);
   EXPECT_EQ(settlement(Owed::kill, Seen::done), Settlement::prove);

@@ -273,7 +273,7 @@ inline Replica::Replica(House& h, std::string own_name, Options own_options)
       store(h.world, h.store),
       broker(std::in_place, h.broker, runtime),
       queue(*broker),
-      lock(h.locks, runtime),
+      lock(h.locks, runtime, name),
       backend(std::in_place, h.cluster, runtime),
       manager(runtime, store, queue, lock, {}),
       worker(runtime, store, queue, lock, *backend, worker_options(name, own_options)) {}
