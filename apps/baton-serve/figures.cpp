@@ -1,11 +1,15 @@
 #include "figures.hpp"
 
+#include <limits>
+
+#include "core/states.hpp"
 #include "lock/redis/redis_lock.hpp"
 #include "queue/rabbitmq/rabbit_queue.hpp"
-#include "store/postgres/postgres_store.hpp"
 
 namespace baton::serve {
 namespace {
+
+constexpr auto unknown = std::numeric_limits<double>::quiet_NaN();
 
 telemetry::Counter& passes(telemetry::Metrics& metrics, const char* end) {
   return metrics.counter("baton_passes_total", "Visits to runs, by how they ended.", std::string("{end=\"") + end + "\"}");
@@ -38,6 +42,32 @@ Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const Red
                  [&store] { return static_cast<double>(store.figures().in_use); });
   metrics_.gauge("baton_store_waiting", "Calls that wait for a connection.",
                  [&store] { return static_cast<double>(store.figures().waiting); });
+  metrics_.gauge("baton_queue_depth", "Messages in the shared queue that no replica has yet.",
+                 [this] { return depth_ ? static_cast<double>(*depth_) : unknown; });
+  using Backlog = PostgresStore::Backlog;
+  show_backlog("baton_runs_open", "Open runs.", [](const Backlog& of) { return static_cast<double>(of.open); });
+  show_backlog("baton_runs_without_wake_at", "Open runs that only a push, a message or a person brings on.",
+               [](const Backlog& of) { return static_cast<double>(of.without_wake_at); });
+  show_backlog("baton_runs_held", "Runs in quarantine.", [](const Backlog& of) { return static_cast<double>(of.held); });
+  show_backlog("baton_runs_pending", "Open runs that were woken and not visited since.",
+               [](const Backlog& of) { return static_cast<double>(of.pending); });
+  show_backlog("baton_oldest_pending_mark_seconds", "For how long the first of them waits.",
+               [](const Backlog& of) { return of.oldest_pending_seconds; });
+  show_backlog("baton_outbox_age_seconds", "Age of the oldest message that was not published yet.",
+               [](const Backlog& of) { return of.oldest_message_seconds; });
+  for (const auto state : {core::State::pending, core::State::waiting_for_resources, core::State::started})
+    metrics_.gauge(
+        "baton_jobs", "Jobs of all runs that have not ended, by state.",
+        [this, state] {
+          if (!backlog_) return unknown;
+          const auto found = backlog_->jobs.find(state);
+          return found == backlog_->jobs.end() ? 0.0 : static_cast<double>(found->second);
+        },
+        "{state=\"" + std::string(core::to_text(state)) + "\"}");
+}
+
+void Figures::show_backlog(const char* name, const char* help, double (*figure)(const PostgresStore::Backlog&)) {
+  metrics_.gauge(name, help, [this, figure] { return backlog_ ? figure(*backlog_) : unknown; });
 }
 
 void Figures::passed(PassEnd end, core::Duration took) {

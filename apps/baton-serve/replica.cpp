@@ -248,6 +248,7 @@ awaitable<void> Replica::serve() {
   log_.line(Level::info, "serving",
             {{"version", BATON_VERSION}, {"url", "http://" + setup_.host + ":" + std::to_string(server_.port())}});
   gate_->spawn(watch_store());
+  gate_->spawn(watch_backlog());
   gate_->spawn(watch_loop());
   gate_->spawn(watcher_.serve());
   gate_->spawn(manager_.serve());
@@ -283,6 +284,18 @@ awaitable<void> Replica::watch_store() {
     }
     if (!answer) journal_.trouble("store", answer.error());
     const auto stopped = co_await stopped_->wait_for(1s);
+    static_cast<void>(stopped);
+  }
+}
+
+/// For /metrics, which does not wait for a server that is away.
+awaitable<void> Replica::watch_backlog() {
+  while (!stopping_) {
+    auto backlog = co_await store_.backlog();
+    figures_.backlog(backlog ? std::optional(std::move(*backlog)) : std::nullopt);
+    const auto depth = co_await queue_.depth();
+    figures_.queue_depth(depth ? std::optional(*depth) : std::nullopt);
+    const auto stopped = co_await stopped_->wait_for(5s);
     static_cast<void>(stopped);
   }
 }

@@ -53,6 +53,7 @@ class Replica {
   ManagerOptions manager_options();
   RelayOptions relay_options();
   awaitable<void> watch_store();
+  awaitable<void> watch_backlog();
   awaitable<void> watch_loop();
   [[nodiscard]] api::Health health() const;
 

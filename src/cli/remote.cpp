@@ -22,7 +22,7 @@ bool is_uuid(std::string_view text) {
 }
 
 /// As a shell takes it for one word.
-std::string quoted(const std::string& word) {
+std::string shell_word(const std::string& word) {
   constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/:,=@%+";
   if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
   std::string text = "'";
@@ -91,9 +91,9 @@ Server::Start wanted(const Session& session) {
 std::string command_line(const Session& session, std::string_view command) {
   const auto& options = session.options;
   auto text = "baton " + std::string(command);
-  if (!options.file.empty()) text += " " + quoted(options.file);
-  text += " --server " + quoted(options.server);
-  if (!options.project.empty()) text += " --project " + quoted(options.project);
+  if (!options.file.empty()) text += " " + shell_word(options.file);
+  text += " --server " + shell_word(options.server);
+  if (!options.project.empty()) text += " --project " + shell_word(options.project);
   if (options.user) text += " --user " + std::to_string(*options.user);
   return text;
 }

@@ -15,7 +15,7 @@ struct PoolOptions {
   Duration wait_limit = std::chrono::seconds(10);       ///< for a connection
   Duration away_limit = std::chrono::seconds(2);        ///< for one, while the server is away and somebody tries
   Duration retry_min = std::chrono::milliseconds(100);  ///< after a try that failed; doubles with each …
-  Duration retry_max = std::chrono::seconds(5);         ///< … to here; less up to a half of it by chance
+  Duration retry_max = std::chrono::seconds(2);         ///< … to here; less up to a half of it by chance
 };
 
 class Pool {

@@ -121,6 +121,11 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   auto& known = known_[run];
   known.used = runtime_.steady();
   forget_the_oldest();
+  if (!lease && known.collisions > 0 && !stopping_) {
+    // Nothing but the fence keeps others away: who collides waits, longer each time, so that one of us comes to a commit.
+    const auto pause = jittered(runtime_, std::min<core::Duration>(20ms * (1 << std::min(known.collisions, 8)), 4s));
+    co_await runtime_.sleep(pause);
+  }
   PassResult result;
   bool woken = false;
   for (std::int32_t i = 0; i < options_.again_max; ++i) {
@@ -141,6 +146,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   }
   // Woken, and the pass that was to see why did not commit: handing our message back is not enough, our channel may have gone with it.
   if (result.end != PassEnd::over) result.woken = woken;
+  known.collisions = result.end == PassEnd::fenced ? known.collisions + 1 : 0;
   known.used = runtime_.steady();  // see let_go
   co_return result;
 }

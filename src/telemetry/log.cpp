@@ -10,7 +10,7 @@ namespace {
 constexpr std::array<std::string_view, 3> levels{"info", "warning", "error"};
 
 /// As a JSON string. What is not printable ASCII, UTF-8 apart, is escaped, so that no text of a job can forge a line.
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {
@@ -43,13 +43,14 @@ void Log::line(Level level, std::string_view event, const std::vector<Field>& fi
   const auto name = levels.at(static_cast<std::size_t>(level));
   std::string text;
   if (options_.json) {
-    text = R"({"time":")" + time + R"(","level":")" + std::string(name) + R"(","event":)" + quoted(event) + R"(,"replica":)" +
-           quoted(options_.replica);
-    for (const auto& [field, value] : fields) text += ',' + quoted(field) + ':' + quoted(value);
+    text = R"({"time":")" + time + R"(","level":")" + std::string(name) + R"(","event":)" + json_text(event) + R"(,"replica":)" +
+           json_text(options_.replica);
+    for (const auto& [field, value] : fields) text += ',' + json_text(field) + ':' + json_text(value);
     text += "}\n";
   } else {
     text = time + ' ' + std::string(name) + ' ' + std::string(event);
-    for (const auto& [field, value] : fields) text += ' ' + std::string(field) + '=' + (is_plain(value) ? value : quoted(value));
+    for (const auto& [field, value] : fields)
+      text += ' ' + std::string(field) + '=' + (is_plain(value) ? value : json_text(value));
     text += " replica=" + options_.replica + '\n';
   }
   options_.out(text);

@@ -75,6 +75,7 @@ class OwnServers(Service):
         path = self.pipeline(nodes, name=f"{project}.yaml")
         replica = self.replicas[self.started_runs % len(self.replicas)]
         self.started_runs += 1
+        self.eventually(lambda: replica.ask("GET", "/readyz")[0] == 200, "the replica has found its servers again")
         status, answer = replica.ask("PUT", f"/v2/projects/{project}", {"user_id": 1, "name": "p", "pipeline": path.read_text(), "file": str(path), "params": {}})
         self.assertEqual(status, 200, answer)
         request = {"user_id": 1, "project_id": project, "start_pipeline": True, "collection_run_id": str(uuid.uuid4()), "product_name": "x"}

@@ -344,6 +344,14 @@ awaitable<void> RabbitQueue::stop(amqp::milliseconds limit) {
 
 void RabbitQueue::lose_channel() { state_->consumer->reopen(state_->deliveries); }
 
+awaitable<Result<std::uint32_t>> RabbitQueue::depth() {
+  const auto me = state_;
+  std::vector<amqp::Declaration> look{amqp::DeclareQueue{.name = me->options.queue, .passive = true}};
+  const auto facts = co_await me->publisher->once(std::move(look), amqp::milliseconds(1000));
+  if (!facts) co_return fail(in_words_of_queue(facts.error(), me->options));
+  co_return facts->empty() ? 0 : facts->front().messages;
+}
+
 bool RabbitQueue::is_consuming() const { return !state_->closed && state_->consumer->is_open(state_->deliveries); }
 std::uint64_t RabbitQueue::reconnects() const { return state_->consumer->reconnects() + state_->publisher->reconnects(); }
 std::size_t RabbitQueue::unconfirmed() const { return state_->publisher->unconfirmed(); }

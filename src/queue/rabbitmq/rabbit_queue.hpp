@@ -65,6 +65,8 @@ class RabbitQueue final : public Queue {
   void lose_channel();
 
   // ---- for metrics and health ----
+  /// Messages in the shared queue that no replica has yet. Asks the broker. Errors: queue.unavailable.
+  awaitable<Result<std::uint32_t>> depth();
   [[nodiscard]] bool is_consuming() const;  ///< connected, declared, and taking messages when a worker waits
   [[nodiscard]] std::uint64_t reconnects() const;
   [[nodiscard]] std::size_t unconfirmed() const;  ///< published

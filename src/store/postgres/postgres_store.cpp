@@ -437,6 +437,29 @@ awaitable<Result<void>> PostgresStore::ping() {
   co_return Result<void>();
 }
 
+awaitable<Result<PostgresStore::Backlog>> PostgresStore::backlog() {
+  Calls calls;
+  calls.push_back({&sql::backlog, Parameters()});
+  calls.push_back({&sql::jobs_by_state, Parameters()});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  co_return understood([&] {
+    auto row = (*answers)[0][0];
+    Backlog backlog;
+    backlog.open = row.number();
+    backlog.without_wake_at = row.number();
+    backlog.held = row.number();
+    backlog.pending = row.number();
+    backlog.oldest_pending_seconds = row.real();
+    backlog.oldest_message_seconds = row.real();
+    for (auto state : (*answers)[1]) {
+      const auto which = store::read_state(state);
+      backlog.jobs[which] = state.number();
+    }
+    return backlog;
+  });
+}
+
 awaitable<void> PostgresStore::close() {
   parts_->presence.reset();
   co_await parts_->pool.close();

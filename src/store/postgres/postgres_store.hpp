@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <map>
 #include <memory>
 
 #include "ports/store.hpp"
@@ -12,6 +13,17 @@ namespace baton {
 
 class PostgresStore final : public Store {
  public:
+  /// What is left to do, for all replicas together.
+  struct Backlog {
+    std::int64_t open = 0;             ///< runs
+    std::int64_t without_wake_at = 0;  ///< open runs that only a push, a message or a person brings on
+    std::int64_t held = 0;
+    std::int64_t pending = 0;                  ///< open runs that were woken and not visited since
+    double oldest_pending_seconds = 0;         ///< since when the first of them waits
+    double oldest_message_seconds = 0;         ///< in the outbox
+    std::map<core::State, std::int64_t> jobs;  ///< attempts that have not ended
+  };
+
   /// Connects when first needed.
   PostgresStore(boost::asio::any_io_executor executor, postgres::PoolOptions options);
   /// Who joined through this object is gone. Calls under way must have ended.
@@ -49,6 +61,7 @@ class PostgresStore final : public Store {
   awaitable<Result<void>> leave(ReplicaId replica);
   /// Whether the database answers.
   awaitable<Result<void>> ping();
+  awaitable<Result<Backlog>> backlog();
   /// No call begins any more; returns when those under way have ended and all is closed.
   awaitable<void> close();
   [[nodiscard]] postgres::Pool::Figures figures() const;

@@ -17,10 +17,6 @@ T decoded(Result<T> value) {
   return std::move(*value);
 }
 
-core::State read_state(postgres::Row& row) {
-  const auto text = row.text();
-  return known(core::state_from(text), text);
-}
 std::vector<Error> read_errors(postgres::Row& row) {
   const auto json = row.some_text();
   return json ? decoded(errors_from(*json)) : std::vector<Error>{};
@@ -31,6 +27,11 @@ std::shared_ptr<const core::Success> read_success(postgres::Row& row) {
 }
 
 }  // namespace
+
+core::State read_state(postgres::Row& row) {
+  const auto text = row.text();
+  return known(core::state_from(text), text);
+}
 
 core::RunKey read_key(postgres::Row& row) {
   core::RunKey key;

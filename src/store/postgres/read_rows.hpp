@@ -22,6 +22,7 @@ struct DamagedRow : std::runtime_error {
 [[nodiscard]] core::AttemptRecord read_attempt(postgres::Row& row);
 [[nodiscard]] NodeView read_node(postgres::Row& row);
 [[nodiscard]] Outgoing read_message(postgres::Row& row);
+[[nodiscard]] core::State read_state(postgres::Row& row);
 /// user, project, iteration.
 [[nodiscard]] core::RunKey read_key(postgres::Row& row);
 [[nodiscard]] std::shared_ptr<const core::RunDefinition> read_definition(const RunView& run, const postgres::Rows& steps,

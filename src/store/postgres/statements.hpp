@@ -361,6 +361,17 @@ inline constexpr Statement nodes{"nodes",
                                  " node_id"};
 
 inline constexpr Statement ping{"ping", "SELECT 1"};
+inline constexpr Statement backlog{
+    "backlog",
+    "SELECT count(*), count(*) FILTER (WHERE r.wake_at IS NULL), count(*) FILTER (WHERE " RESTS("r") "),"
+    " count(*) FILTER (WHERE " PENDING("r") "),"
+    " coalesce(extract(epoch FROM clock_timestamp() - min(r.scheduled) FILTER (WHERE " PENDING("r") " AND NOT " RESTS("r") ")), 0)::float8,"
+    " (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(o.created)), 0)::float8 FROM outbox o)"
+    " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL"};
+inline constexpr Statement jobs_by_state{
+    "jobs_by_state",
+    "SELECT t.state, count(*) FROM comp_task_attempts a JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task"
+    " WHERE a.outcome = 'open' GROUP BY t.state"};
 
 #undef OF_RUN
 #undef ITS_RUN

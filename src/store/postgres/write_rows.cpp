@@ -55,7 +55,7 @@ std::optional<std::string> reference_errors(const std::vector<Error>& errors) {
   return out.take();
 }
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   Writer out;
   out.value(text);
   return out.take();
@@ -67,12 +67,12 @@ std::optional<std::string> reference_outputs(const std::shared_ptr<const core::S
   std::string json = "{";
   for (const auto& product : success->products) {
     if (json.size() > 1) json += ',';
-    json += quoted(product.port) + ':';
+    json += json_text(product.port) + ':';
     if (const auto* value = std::get_if<core::Value>(&product.content)) {
       json += value->json;
     } else {
       const auto& stamp = std::get<core::Stamp>(product.content);
-      json += "{\"store\":0,\"path\":" + quoted(stamp.path) + ",\"eTag\":" + quoted(stamp.digest) + '}';
+      json += "{\"store\":0,\"path\":" + json_text(stamp.path) + ",\"eTag\":" + json_text(stamp.digest) + '}';
     }
   }
   return json + '}';

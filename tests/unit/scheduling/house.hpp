@@ -130,6 +130,32 @@ class ReachedQueue final : public Queue {
   Queue& queue_;
 };
 
+/// The locks as one replica reaches them: away.
+class ReachedLock final : public Lock {
+ public:
+  explicit ReachedLock(Lock& lock) : lock_(lock) {}
+
+  bool away = false;
+
+  awaitable<Result<Lease>> acquire(std::string name, core::Duration life) override {
+    if (away) co_return gone();
+    co_return co_await lock_.acquire(std::move(name), life);
+  }
+  awaitable<Result<Lease>> renew(Lease lease, core::Duration life) override {
+    if (away) co_return gone();
+    co_return co_await lock_.renew(std::move(lease), life);
+  }
+  awaitable<void> release(Lease lease) override { return lock_.release(std::move(lease)); }
+  awaitable<void> until_free(std::string name, core::Duration at_most) override {
+    return lock_.until_free(std::move(name), at_most);
+  }
+
+ private:
+  static tl::unexpected<Error> gone() { return fail({.code = "lock.unavailable", .what = "the lock service is away"}); }
+
+  Lock& lock_;
+};
+
 class House;
 
 /// One life of a replica. `manages`: it looks for what is due, as well.
@@ -151,7 +177,8 @@ struct Replica {
   ReachedStore store;
   std::optional<MemoryQueue> broker;  ///< goes, as a connection does, with its process
   ReachedQueue queue;
-  MemoryLock lock;
+  MemoryLock locks;
+  ReachedLock lock;
   std::optional<MemoryBackend> backend;  ///< likewise
   Manager manager;
   Worker worker;
@@ -273,7 +300,8 @@ inline Replica::Replica(House& h, std::string own_name, Options own_options)
       store(h.world, h.store),
       broker(std::in_place, h.broker, runtime),
       queue(*broker),
-      lock(h.locks, runtime, name),
+      locks(h.locks, runtime, name),
+      lock(locks),
       backend(std::in_place, h.cluster, runtime),
       manager(runtime, store, queue, lock, {}),
       worker(runtime, store, queue, lock, *backend, worker_options(name, own_options)) {}

@@ -222,6 +222,28 @@ TEST(Weakness, W25_after_a_take_over_the_end_of_a_job_is_pushed_to_the_new_repli
   EXPECT_EQ(house.beginnings("t0"), 1);
 }
 
+// ---- the lock service away: the fence alone excludes ------------------------------------------------------------------------------
+
+/// Every replica has a message of the run, and its passes last longer than the back-off that keeps others away from it: each fences the
+/// one before it, which comes back for more.
+TEST(WithoutALock, replicas_that_fence_each_other_come_to_a_commit) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    House house(seed);
+    const auto run = house.create({{}, {0}, {1}});
+    for (int i = 0; i < 4; ++i) {
+      auto& replica = house.replica();
+      replica.lock.away = true;
+      replica.store.commit_takes = 700ms;
+    }
+    for (const auto& replica : house.replicas) {
+      replica->worker.wakeups().wake(run, {});
+      static_cast<void>(house.world.look(house.replicas[0]->queue.publish({run})));
+    }
+    ASSERT_TRUE(house.ends(run, 2min)) << "seed " << seed;
+    for (const auto* node : {"t0", "t1", "t2"}) EXPECT_EQ(house.beginnings(node), 1) << node << ", seed " << seed;
+  }
+}
+
 #ifdef BATON_MUTANTS
 TEST(Weakness, W01_fails_where_a_wake_up_of_a_pending_run_is_dropped) {
   const Broken broken(core::Mutant::wake_up_dropped);

@@ -114,7 +114,7 @@ class PlanOfAnyProject : public testing::Test {
   template <class Check>
   void each_case(Index size_max, Check check) {
     const auto seed = test::seed();
-    SCOPED_TRACE(test::replay(seed) + " unit_core --gtest_filter=PlanOfAnyProject.*");
+    SCOPED_TRACE(test::replay(seed) + " unit_properties --gtest_filter=PlanOfAnyProject.*");
     std::mt19937_64 random(seed);
     for (int i = 0; i < test::cases(10'000) && !HasFatalFailure(); ++i) {
       auto world = any_world(random, size_max);

@@ -52,7 +52,7 @@ class Jobs {
   enum class Key { absent, queued, running, done, erred };
   struct Job {
     Key key = Key::absent;
-    bool claimed = false, barred = false, dead = false;
+    bool claimed = false, barred = false, dead = false, released = false;
     TaskRecord task;
   };
 
@@ -63,18 +63,23 @@ class Jobs {
     }
     for (const auto& record : decision.tasks)
       if (record.job) jobs_[*record.job].task = rows.task(record.task);
-    for (const auto& job : decision.bar)
-      if (auto& known = jobs_[job]; !known.claimed) {
-        known.barred = true;
-        known.key = Key::absent;
-      }
+    for (const auto& job : decision.bar) {
+      auto& known = jobs_[job];
+      known.released = false;
+      if (known.claimed) continue;
+      known.barred = true;
+      known.key = Key::absent;
+    }
     for (const auto& kill : decision.cancel) {
       auto& known = jobs_[kill.job];
       if (!known.claimed) known.barred = true;
       if (known.key == Key::running && chance(random_, 60)) known.key = Key::erred;
       if (known.key == Key::queued) known.key = Key::absent;
     }
-    for (const auto& job : decision.release) jobs_[job].key = Key::absent;
+    for (const auto& job : decision.release) {
+      jobs_[job].key = Key::absent;
+      jobs_[job].released = true;
+    }
   }
   /// One random thing happens to each job, or nothing.
   void move(std::set<JobId>& begun) {
@@ -111,6 +116,7 @@ class Jobs {
       }
       case Key::absent: break;
     }
+    if (job.released) return {.job = id, .seen = Seen::unknown};
     if (job.barred) return {.job = id, .seen = Seen::barred};
     if (job.dead) return {.job = id, .seen = Seen::dead};
     return {.job = id, .seen = Seen::unknown};
