@@ -67,8 +67,10 @@ int run_serve(AsioRuntime& runtime, settings::Settings settings, std::string id)
   serve::Replica replica(runtime, std::move(*setup), log);
   InterruptSignals signals(runtime.io());
   boost::asio::steady_timer last(runtime.io());
+  bool draining = false;
   signals.on_interrupt([&] {
     replica.stop();
+    if (std::exchange(draining, true)) return;
     last.expires_after(drain_max);
     last.async_wait([&log](boost::system::error_code cancelled) {
       if (cancelled) return;

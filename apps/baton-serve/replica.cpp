@@ -237,6 +237,14 @@ awaitable<Result<void>> Replica::start() {
     auto migrated = co_await migrate(runtime_.io().get_executor(), database);
     if (!migrated) co_return fail(std::move(migrated.error()));
     for (const auto& name : migrated->applied) log_.line(Level::info, "migrated", {{"migration", name}});
+  } else {
+    auto checked = co_await check_migrations(runtime_.io().get_executor(), database);
+    if (!checked) co_return fail(std::move(checked.error()));
+    if (!checked->applied.empty())
+      co_return fail({.code = "store.older",
+                      .what = "the tables are those of an older Baton: " + checked->applied.front() + " is missing",
+                      .where = database.database,
+                      .way_out = "run `baton migrate`, or leave BATON_MIGRATE at 1"});
   }
   auto joined = co_await store_.join(ReplicaId(setup_.replica));
   if (!joined) co_return fail(std::move(joined.error()));
@@ -283,6 +291,7 @@ awaitable<void> Replica::watch_store() {
       if (answer) log_.line(Level::info, "store.recovered");
     }
     if (!answer) journal_.trouble("store", answer.error());
+    if (stopping_) co_return;
     const auto stopped = co_await stopped_->wait_for(1s);
     static_cast<void>(stopped);
   }
@@ -295,6 +304,7 @@ awaitable<void> Replica::watch_backlog() {
     figures_.backlog(backlog ? std::optional(std::move(*backlog)) : std::nullopt);
     const auto depth = co_await queue_.depth();
     figures_.queue_depth(depth ? std::optional(*depth) : std::nullopt);
+    if (stopping_) co_return;
     const auto stopped = co_await stopped_->wait_for(5s);
     static_cast<void>(stopped);
   }

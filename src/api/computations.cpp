@@ -21,6 +21,8 @@ using nlohmann::json;
 
 /// Each message of a run carries its metadata: names of more nodes than these are not worth that (readers fall back on the ids).
 constexpr std::size_t named_nodes_max = 1000;
+/// And what a request says of itself beside.
+constexpr std::size_t given_bytes_max = 65'536;
 
 /// What a start asks for.
 struct Wish {
@@ -70,6 +72,16 @@ std::string metadata_of(json given, const Document& document) {
 Result<Request> request_of(const Wish& wish, Document& document, const json& given) {
   auto nodes = chosen(document.project, wish.subgraph);
   if (!nodes) return fail(nodes.error());
+  auto about = given;
+  if (about.is_object()) about.erase("subgraph");
+  const auto kept = given.is_null() ? std::string() : wire::dump(about);
+  if (kept.size() > given_bytes_max)
+    return fail({.code = "api.invalid",
+                 .what = "the request says more about itself than is kept with a run (" + std::to_string(kept.size()) + " bytes)",
+                 .where = "the body",
+                 .way_out = "at most " + std::to_string(given_bytes_max) + " bytes beside `subgraph`"});
+  if (kept.find("\\u0000") != std::string::npos)
+    return fail({.code = "api.invalid", .what = "a text holds the character NUL, which is not kept", .where = "the body", .way_out = {}});
   auto metadata = given.is_null() ? std::string() : metadata_of(given, document);
   return Request{.project = std::move(document.project),
                  .user = wish.user,

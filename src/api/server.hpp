@@ -17,7 +17,7 @@ struct ServerOptions {
   std::string host = "127.0.0.1";      ///< `localhost` or an address of the loopback
   std::uint16_t port = 0;              ///< 0: a free one
   std::string token;                   ///< never empty
-  std::size_t connections_max = 1000;  ///< streams included; more are told 503 and closed
+  std::size_t connections_max = 1100;  ///< streams (1000) included; more are told 503 and closed
   std::uint64_t body_bytes_max = std::uint64_t{16} << 20U;
   std::uint32_t header_bytes_max = 16U << 10U;
   core::Duration idle = std::chrono::seconds(60);    ///< between two requests

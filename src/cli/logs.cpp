@@ -116,7 +116,7 @@ awaitable<Result<void>> follow_log(Session& session, Records& store, Source sour
       const auto printed = co_await print_from(session, source, at);
       if (!printed) co_return fail(printed.error());
     }
-    if (source.ended) co_return Result<void>{};
+    if (source.ended || !session.terminal.is_read()) co_return Result<void>{};
     co_await session.house.runtime().sleep(look_every);
   }
 }

@@ -59,7 +59,8 @@ awaitable<ExitCode> plan(Session& session) {
                         .user = UserId(1),
                         .id = session.places.project,
                         .selection = pipeline->selection,
-                        .simulated = session.options.simulate.has_value()};
+                        .simulated = session.options.simulate.has_value(),
+                        .out = session.places.out};
   const auto planned = co_await plan_request(**store, session.house.files(), request);
   if (!planned) co_return tell(session, planned.error());
   session.terminal.data(session.options.json ? wire::plan_json(pipeline->project, planned->plan)

@@ -16,7 +16,8 @@ Request request_of(const Session& session, const Pipeline& pipeline) {
           .id = session.places.project,
           .selection = pipeline.selection,
           .keep_going = session.options.keep_going,
-          .simulated = session.options.simulate.has_value()};
+          .simulated = session.options.simulate.has_value(),
+          .out = session.places.out};
 }
 
 std::string beginning(const std::string& name, const Started& started, std::size_t nodes) {

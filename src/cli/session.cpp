@@ -25,7 +25,9 @@ constexpr std::size_t document_bytes_max =
     (std::size_t{16} << 20U) + 1;  // one more than may be parsed, so that the parser sees the excess
 
 std::string absolute(const std::string& path) {
-  auto text = fs::absolute(path).lexically_normal().string();
+  std::error_code gone;  // the folder that we are in was removed: nothing will be found there
+  auto text = fs::absolute(path, gone).lexically_normal().string();
+  if (gone) text = path;
   while (text.size() > 1 && text.back() == '/') text.pop_back();
   return text;
 }

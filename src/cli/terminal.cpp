@@ -1,22 +1,25 @@
 #include "cli/terminal.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
 namespace baton::cli {
 namespace {
 
-/// All of it, or as much as the reader takes: one that has gone (EPIPE) is no reason to stop running tasks.
-void write_all(int file, std::string_view text) {
+/// All of it, or as much as the reader takes: one that has gone (EPIPE) is no reason to stop running tasks. errno of what went wrong, or 0.
+int write_all(int file, std::string_view text) {
   while (!text.empty()) {
     const auto written = ::write(file, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
+    if (written <= 0) return written < 0 ? errno : EIO;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
+  return 0;
 }
 
 /// The length of the UTF-8 sequence at the start of `text`; 0 = none that may be shown.
@@ -45,8 +48,16 @@ Terminal::Terminal() {
              (kind == nullptr || std::string_view(kind) != "dumb");
 }
 
-void Terminal::data(std::string_view text) { write_all(STDOUT_FILENO, text); }
-void Terminal::talk(std::string_view text) { write_all(STDERR_FILENO, text); }
+void Terminal::data(std::string_view text) {
+  const int error = write_all(STDOUT_FILENO, text);
+  if (unwritten_ == 0 && error != EPIPE) unwritten_ = error;
+}
+void Terminal::talk(std::string_view text) { static_cast<void>(write_all(STDERR_FILENO, text)); }
+
+bool Terminal::is_read() const {
+  pollfd out{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  return ::poll(&out, 1, 0) <= 0 || (out.revents & POLLERR) == 0;
+}
 
 std::string Terminal::coloured(Colour colour, std::string_view text) const {
   if (!colours_ || colour == Colour::plain) return std::string(text);

@@ -15,12 +15,17 @@ class Terminal {
  public:
   Terminal();
   void data(std::string_view text);
+  /// Whether `data` can still reach somebody: false once the reader of our pipe has gone.
+  [[nodiscard]] bool is_read() const;
+  /// errno of the first data that could not be written; 0: all was, or its reader has gone.
+  [[nodiscard]] int unwritten() const { return unwritten_; }
   void talk(std::string_view text);
   /// For `talk`.
   [[nodiscard]] std::string coloured(Colour colour, std::string_view text) const;
 
  private:
   bool colours_;
+  int unwritten_ = 0;
 };
 
 /// Fit for a terminal: control characters but line feed and tab are `?`, as is what is not UTF-8.

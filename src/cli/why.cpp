@@ -56,7 +56,7 @@ awaitable<ExitCode> why(Session& session) {
   }
   const auto store = session.house.read(session.places.state);
   if (!store) co_return tell(session, store.error());
-  const Request request{.project = pipeline->project, .user = UserId(1), .id = session.places.project};
+  const Request request{.project = pipeline->project, .user = UserId(1), .id = session.places.project, .out = session.places.out};
   const auto explained =
       co_await explain_nodes(**store, session.house.files(), request, pipeline->selection.nodes, session.house.runtime().wall());
   if (!explained) co_return tell(session, explained.error());

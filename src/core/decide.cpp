@@ -475,7 +475,7 @@ class Pass {
     const auto has_moved = [&](const std::string& path) { return std::ranges::find(moved, path) != moved.end(); };
     for (const auto& input : definition.node.inputs) {
       if (const auto* from = std::get_if<From>(&input.source))
-        key.inputs[input.port] = digest_of_sources(*from);
+        key.inputs[input.port] = digest_of_sources(*from, has_moved);
       else if (const auto* file = std::get_if<FileInput>(&input.source); file && has_moved(file->path))
         key.inputs[input.port].clear();
     }
@@ -483,20 +483,24 @@ class Pass {
       if (has_moved(script.path)) key.definition.clear();
     return key;
   }
-  std::string digest_of_sources(const From& from) const {
+  template <class HasMoved>
+  std::string digest_of_sources(const From& from, const HasMoved& has_moved) const {
     std::vector<std::string> digests;
     for (const auto& source : from.sources) {
-      if (source.given) {
-        digests.push_back(digest_of(*source.given));
-        continue;
-      }
-      const auto& made = at(source.node).success;
-      if (!made) return {};
-      const auto product = std::ranges::find(made->products, source.port, &Product::port);
-      if (product == made->products.end()) return {};
+      const auto* product = source.given ? &*source.given : made_at(source);
+      if (product == nullptr) return {};
+      const auto* stamp = std::get_if<Stamp>(&product->content);
+      if (stamp && has_moved(stamp->path)) return {};
       digests.push_back(digest_of(*product));
     }
     return from.gather ? gathered_digest(digests) : digests.front();
+  }
+  /// Null: not made yet.
+  const Product* made_at(const From::Source& source) const {
+    const auto& made = at(source.node).success;
+    if (!made) return nullptr;
+    const auto product = std::ranges::find(made->products, source.port, &Product::port);
+    return product == made->products.end() ? nullptr : &*product;
   }
   bool is_up_to_date(Index i) const {
     const auto& definition = run_.definition_of(i);

@@ -81,8 +81,13 @@ Job job_of(const Run& run, Index task, std::int32_t attempt, const Changes& chan
           .params = own.node.params,
           .stamps = own.stamps,
           .simulated = definition.simulated};
-  if (!job.simulated)
-    for (const auto& input : own.node.inputs) job.inputs.push_back(resolve(run, changes, own, input));
+  if (job.simulated) return job;
+  for (const auto& input : own.node.inputs) {
+    const auto& resolved = job.inputs.emplace_back(resolve(run, changes, own, input));
+    if (!std::holds_alternative<From>(input.source)) continue;
+    for (const auto& item : resolved.items)  // what others made can be written over while this one reads it, too
+      if (const auto* stamp = std::get_if<Stamp>(&item)) job.stamps.push_back(*stamp);
+  }
   return job;
 }
 

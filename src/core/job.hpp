@@ -33,7 +33,7 @@ struct Job {
   std::shared_ptr<const Step> step;
   std::vector<std::pair<std::string, Value>> foreach, params;
   std::vector<Resolved> inputs;
-  std::vector<Stamp> stamps;  ///< input files as planned: an end tells which of them moved since
+  std::vector<Stamp> stamps;  ///< input files as planned, and as others made them: an end tells which of them moved since
   bool simulated = false;     ///< run `true` instead of the command; outputs are neither made nor checked
 };
 

@@ -53,7 +53,7 @@ bool desire(RunRow& row, Desire wanted, Instant now) {
   return true;
 }
 
-Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, Instant now) {
+Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, const std::string& failure, Instant now) {
   row.failures = std::max(0, row.failures - excused);
   if (!row.open) {
     if (is_pending(row)) row.processed = row.scheduled;
@@ -68,7 +68,8 @@ Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, In
     // Of a clock that has jumped back, the wait must not last longer than it was meant to.
     if (row.wake_at) row.wake_at = std::min(*row.wake_at, now + back_off(row.failures));
     if (row.wake_at && *row.wake_at > now) return Begun::backing_off;
-    row.last_failure = "pass " + std::to_string(row.fence.value()) + " of " + row.begun_by.value() + " began and did not commit";
+    row.last_failure = "pass " + std::to_string(row.fence.value()) + " of " + row.begun_by.value() + " began and did not commit" +
+                       (failure.empty() ? "" : ": " + failure);
   }
   row.fence = Fence(row.fence.value() + 1);
   ++row.failures;

@@ -52,8 +52,8 @@ bool desire(RunRow& row, Desire wanted, Instant now);
 
 enum class Begun : std::uint8_t { pass, ended, backing_off, held };
 /// R8. `pass`: fence raised, one failure counted, wake_at set. The others change no fence; `excused` is taken back by all of them.
-/// `backing_off`: until `row.wake_at`.
-Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, Instant now);
+/// `backing_off`: until `row.wake_at`. @param failure  what the pass before it failed with; empty: not known
+Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, const std::string& failure, Instant now);
 
 /// R3: whether the pass of this ticket may still write.
 [[nodiscard]] bool is_newest(const RunRow& row, Fence fence);

@@ -14,8 +14,8 @@ namespace {
 constexpr std::int32_t retries_max = 1'000'000;
 constexpr std::size_t after_max = 1000;
 /// What a task is told by Baton itself (pipeline format); a step that set one would be told wrong.
-constexpr std::array<std::string_view, 6> names_of_batons{"BATON_INPUTS", "BATON_OUTPUTS", "BATON_NODE",
-                                                          "BATON_RUN",    "BATON_ATTEMPT", "BATON_CPUS"};
+constexpr std::array<std::string_view, 7> names_of_batons{"BATON_INPUTS",  "BATON_OUTPUTS", "BATON_NODE", "BATON_RUN",
+                                                          "BATON_ATTEMPT", "BATON_CPUS",    "BATON_JOB"};
 
 class StepReader {
  public:

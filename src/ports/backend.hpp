@@ -48,6 +48,8 @@ class Backend {
   /// go on. One that has ended is kept, with its result, until it is released: else two replicas that take turns would fetch it for ever.
   /// To follow them again: `observe` with Cursor::begin(), asking for them. Not while another call about this run waits.
   virtual void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) = 0;
+  /// The run is over: what was released of it need not be remembered any more.
+  virtual void forget_run(const core::RunKey& run) = 0;
   /// The next pushes, at least one; waits. Errors: backend.closed.
   virtual awaitable<Result<std::vector<Push>>> pushes() = 0;
   /// Progress that jobs told since the last call; never waits.

@@ -35,8 +35,9 @@ struct BeginPass {
   core::RunKey run;
   Fence known = Fence::none();  ///< what the caller has of the run already (the fence of its last pass - 1)
   ReplicaId replica;
-  std::int32_t excused =
-      0;  ///< passes of this replica that began and then ended fenced or unavailable: not the run's failures (R8)
+  /// Passes of this replica that began and then ended fenced or unavailable: not the run's failures (R8).
+  std::int32_t excused = 0;
+  std::string failure;  ///< what our last pass failed with, by the run's doing; kept as `last_failure` if this one begins
 };
 
 /// What a commit answers. `woken`: the mark moved since the ticket was read, so there is more to do; `open`: see design §1.

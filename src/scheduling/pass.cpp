@@ -49,7 +49,8 @@ core::Duration time_to_settle(const core::Decision& decision, core::Instant now)
 }  // namespace
 
 awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optional<Lease>& lease) {
-  const BeginPass question{.run = run, .known = known.fence, .replica = options_.replica, .excused = known.excused};
+  const BeginPass question{
+      .run = run, .known = known.fence, .replica = options_.replica, .excused = known.excused, .failure = known.failure};
   const auto ticket = co_await store_.begin_pass(question);
   if (ticket || ticket.error().code != "store.unavailable") known.excused = 0;  // taken back by now
   if (!ticket) {
@@ -87,7 +88,12 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   if (!decision.release.empty()) failpoint("job-ended-before-commit", run);
   const auto committed = co_await store_.commit(*ticket, decision);
   if (!committed) {
-    ++known.excused;
+    // What the store refuses is the run's failure: it backs off, and is held in the end (R8).
+    const auto& code = committed.error().code;
+    if (code == "store.fenced" || code == "store.unavailable")
+      ++known.excused;
+    else
+      known.failure = code + ": " + committed.error().what;
     known.stream_lost = known.stream_lost || anew;
     auto result = refused(committed.error());
     co_return result;
@@ -95,6 +101,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   failpoint("after-commit", run);
   if (!decision.submit.empty()) failpoint("commit-before-submit", run);
   known.cursor = observed.cursor;
+  known.failure.clear();
   options_.written(known.run, decision, ticket->fence);
   co_await act(run, std::move(decision));
   PassResult result{

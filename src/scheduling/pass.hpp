@@ -19,6 +19,7 @@ struct KnownRun {
   Cursor cursor;                 ///< in the backend's news
   bool stream_lost = true;       ///< what the backend told us may be old, or nothing was told yet: everything is asked anew
   std::int32_t excused = 0;      ///< our passes that ended fenced or unavailable since one succeeded (R8)
+  std::string failure;           ///< of our last pass, where it failed by the run's doing
   std::int32_t collisions = 0;   ///< our passes that ended fenced, in a row
   core::Duration used{};         ///< when it was last visited (steady)
   core::Instant store_time{};    ///< the store's clock at the last pass …

@@ -38,7 +38,11 @@ std::vector<core::History> histories(const core::Project& project, std::vector<N
   for (Index i = 0; i < result.size(); ++i) {
     const auto found = by_id.find(project.nodes[i].id);
     if (found == by_id.end()) continue;
-    result[i] = {.state = found->second.state, .success = simulated ? found->second.simulated : found->second.success};
+    const auto& view = found->second;
+    if (simulated)  // judged by what was pretended alone, as the real runs are by what was real
+      result[i] = {.state = view.simulated ? core::State::success : core::State::not_started, .success = view.simulated};
+    else
+      result[i] = {.state = view.state, .success = view.success};
   }
   return result;
 }
@@ -94,8 +98,9 @@ awaitable<Result<void>> look_up_inputs(Files& files, const core::Project& projec
 }
 
 /// A published output that is missing or differs from what was made.
-awaitable<Result<void>> look_up_outputs(Files& files, const core::Project& project, const std::vector<Index>& nodes,
+awaitable<Result<void>> look_up_outputs(Files& files, const Request& request, const std::vector<Index>& nodes,
                                         core::Facts& facts) {
+  const auto& project = request.project;
   std::vector<FileQuery> queries;
   struct Made {
     Index node;
@@ -111,6 +116,10 @@ awaitable<Result<void>> look_up_outputs(Files& files, const core::Project& proje
       if (product == success->products.end()) continue;
       const auto* stamp = std::get_if<core::Stamp>(&product->content);
       if (!stamp || !core::is_path(output.kind)) continue;
+      if (!request.out.empty() && !stamp->path.starts_with(request.out + '/')) {
+        facts.outputs[{i, product->port}] = core::OutputStatus::missing;
+        continue;
+      }
       queries.push_back({.path = stamp->path,
                          .directory = output.kind == core::OutputKind::directory,
                          .by_stat = output.by_stat,
@@ -155,7 +164,8 @@ void append(std::string& text, const core::Step& step) {
 
 /// What makes two requests "the same plan, values and selection", whatever was done between them.
 std::string digest_of(const Request& request, const Planned& planned) {
-  std::string text = "request-1";
+  std::string text = "request-2";
+  append(text, request.out);
   append(text, std::string(request.selection.force ? "force" : "") + (request.keep_going ? "keep-going" : "") +
                    (request.simulated ? "simulated" : ""));
   for (const auto i : request.selection.nodes) append(text, request.project.nodes[i].id.value());
@@ -301,12 +311,29 @@ awaitable<Result<std::optional<RunView>>> begun_by(Store& store, const Request& 
 }
 
 /// Its mark may be pending, and its message have died with the process that published it.
-awaitable<void> go_on(Wakeups& wakeups, core::RunKey run) {
+void go_on(Wakeups& wakeups, const core::RunKey& run) {
   wakeups.wake(run, {});
-  co_await wakeups.publish({run});
+  wakeups.publish_soon(run);
 }
 
-/// The unfinished run of the project, if it does what is asked for. One that only owes something is woken: that is done beside a new run.
+/// Whether the outputs of all that has succeeded in this unfinished run are there as they were made: else it would go on from what is not.
+awaitable<Result<bool>> what_it_made_stands(Store& store, core::RunKey run, const core::Project& project, const core::Plan& plan) {
+  std::set<NodeId> touched;
+  for (const auto i : plan.nodes) {
+    const auto is_touched = [](const core::Reason& reason) {
+      return reason.kind == core::ReasonKind::output_missing || reason.kind == core::ReasonKind::output_changed;
+    };
+    if (std::ranges::any_of(plan.reasons[i], is_touched)) touched.insert(project.nodes[i].id);
+  }
+  if (touched.empty()) co_return true;
+  const auto tasks = co_await store.tasks(std::move(run), Fence::none());
+  if (!tasks) co_return fail(tasks.error());
+  co_return std::ranges::none_of(*tasks, [&](const TaskView& task) {
+    return task.record.state == core::State::success && touched.contains(task.node);
+  });
+}
+
+/// The unfinished run of the project, if it does what is asked for, and can still. One that only owes something is woken: that is done beside a new run.
 awaitable<Result<std::optional<core::RunKey>>> make_room(Runtime& runtime, Store& store, Wakeups& wakeups, const Request& request,
                                                          Started& started) {
   std::optional<core::RunKey> same;
@@ -315,12 +342,16 @@ awaitable<Result<std::optional<core::RunKey>>> make_room(Runtime& runtime, Store
   if (newest->empty() || !newest->front().open) co_return same;
   const auto& before = newest->front();
   if (core::is_final(before.record.result)) {
-    co_await go_on(wakeups, before.key);
+    go_on(wakeups, before.key);
     co_return same;
   }
   if (before.request == started.planned.digest && before.record.desire == core::Desire::run) {
-    same = before.key;
-    co_return same;
+    const auto stands = co_await what_it_made_stands(store, before.key, request.project, started.planned.plan);
+    if (!stands) co_return fail(stands.error());
+    if (*stands) {
+      same = before.key;
+      co_return same;
+    }
   }
   if (request.unfinished == Unfinished::refuse) co_return fail(unfinished(before.key));
   const auto stopped = co_await stop_and_wait(runtime, store, wakeups, before.key);
@@ -340,7 +371,7 @@ awaitable<Result<Planned>> plan_request(Store& store, Files& files, const Reques
     const auto nodes = reachable(request.project, request.selection);
     const auto inputs = co_await look_up_inputs(files, request.project, nodes, planned.facts);
     if (!inputs) co_return fail(inputs.error());
-    const auto outputs = co_await look_up_outputs(files, request.project, nodes, planned.facts);
+    const auto outputs = co_await look_up_outputs(files, request, nodes, planned.facts);
     if (!outputs) co_return fail(outputs.error());
   }
   planned.plan = core::plan(request.project, planned.facts, request.selection);
@@ -358,7 +389,7 @@ awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& file
   if (*mine) {
     started.run = (*mine)->key;
     started.resumed = true;
-    if ((*mine)->open) co_await go_on(wakeups, (*mine)->key);
+    if ((*mine)->open) go_on(wakeups, (*mine)->key);
     co_return started;
   }
   if (auto error = cannot_run_here(request.project, started.planned.plan, host)) co_return fail(std::move(*error));
@@ -368,7 +399,7 @@ awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& file
   if (*same) {
     started.run = **same;
     started.resumed = true;
-    co_await go_on(wakeups, **same);
+    go_on(wakeups, **same);
     co_return started;
   }
   if (started.cancelled) {

@@ -29,6 +29,8 @@ struct Request {
   std::string collection;  ///< see NewRun: the same request, sent again, joins the run that it began
   std::string metadata;    ///< see NewRun
   Unfinished unfinished = Unfinished::stop;
+  /// Absolute: where outputs are to be. One that was published elsewhere counts as missing. Empty: they are where they are.
+  std::string out;
 };
 /// What the place of execution can do. A task that it can never run is bad input.
 struct Host {

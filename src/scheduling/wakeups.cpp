@@ -64,6 +64,14 @@ awaitable<bool> Wakeups::publish(std::vector<core::RunKey> runs) {
   co_return false;
 }
 
+void Wakeups::publish_soon(const core::RunKey& run) { gate_->spawn(publish_one(run)); }
+
+awaitable<void> Wakeups::publish_one(core::RunKey run) {
+  const std::vector<core::RunKey> runs{std::move(run)};
+  const auto published = co_await publish(runs);
+  static_cast<void>(published);  // it goes on trying
+}
+
 awaitable<void> Wakeups::publish_again() {
   auto pause = core::Duration(200ms);
   while (!stopping_ && !unpublished_.empty()) {

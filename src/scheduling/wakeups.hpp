@@ -25,6 +25,8 @@ class Wakeups {
   void wake_after(const core::RunKey& run, core::Duration delay);
   /// Publishes what was found pending. False: the queue did not take it; it is tried again until it does.
   awaitable<bool> publish(std::vector<core::RunKey> runs);
+  /// The same, without waiting for the queue: for those whom a person waits for. The mark is pending, so that nothing is lost.
+  void publish_soon(const core::RunKey& run);
   /// Serves the timers until stop().
   awaitable<void> serve();
   void stop();
@@ -43,6 +45,7 @@ class Wakeups {
     std::set<JobId> jobs;
   };
   awaitable<void> work(core::RunKey run);
+  awaitable<void> publish_one(core::RunKey run);
   awaitable<void> publish_again();
 
   Runtime& runtime_;

@@ -82,7 +82,10 @@ awaitable<void> Worker::visit(Delivery delivery) {
   const bool published = !result.woken || co_await wakeups_.publish({run});
   failpoint("act-before-unlock", run);
   if (lease) co_await lock_.release(*lease);
-  if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) known_.erase(run);
+  if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) {
+    known_.erase(run);
+    backend_.forget_run(run);
+  }
   leave(run);
   co_await settle(delivery, result, published);
 }
@@ -116,6 +119,22 @@ void Worker::let_go(const Wakeups::Heard& heard) {
   if (known != known_.end() && known->second.used < heard.asked) backend_.unfollow(heard.run, heard.jobs);
 }
 
+awaitable<PassResult> Worker::pass_or_failure(Pass& pass, core::RunKey run, KnownRun& known, std::optional<Lease>& lease) {
+  std::string what;
+  try {
+    auto result = co_await pass.make(run, known, lease);
+    co_return result;
+  } catch (const std::exception& thrown) {
+    what = thrown.what();
+  }
+  // What is known of the run may be half of something.
+  const auto used = known.used;
+  known = KnownRun{.failure = "pass.threw: " + what, .used = used};
+  co_return PassResult{
+      .end = PassEnd::unavailable,
+      .error = Error{.code = "pass.threw", .what = "a pass failed: " + what, .where = core::to_text(run), .way_out = {}}};
+}
+
 awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lease) {
   Pass pass(runtime_, store_, lock_, backend_, options_.pass);
   auto& known = known_[run];
@@ -130,7 +149,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   bool woken = false;
   for (std::int32_t i = 0; i < options_.again_max; ++i) {
     const auto began = runtime_.steady();
-    result = co_await pass.make(run, known, lease);
+    result = co_await pass_or_failure(pass, run, known, lease);
     options_.passed(run, result.end, runtime_.steady() - began);
     if (core::mutant(core::Mutant::woken_ignored)) result.woken = false;
     if (result.end == PassEnd::committed) woken = result.woken;

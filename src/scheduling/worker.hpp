@@ -55,6 +55,8 @@ class Worker {
   awaitable<Held> take_lock(core::RunKey run);
   void let_go(const Wakeups::Heard& heard);
   void leave(const core::RunKey& run);
+  /// A pass; what it throws is the run's failure, not this process's (R8).
+  awaitable<PassResult> pass_or_failure(Pass& pass, core::RunKey run, KnownRun& known, std::optional<Lease>& lease);
   awaitable<PassResult> passes(core::RunKey run, std::optional<Lease>& lease);
   void forget_the_oldest();
   awaitable<void> settle(Delivery delivery, PassResult result, bool published);

@@ -179,7 +179,7 @@ class TwoAtOnce(Workshop):
         self.baton("run", "q.yaml", code=0)
 
         self.assertEqual(self.baton("status", "p.yaml", "--json").json["run"]["ended"], None)
-        self.assertEqual(len(list(self.state.glob("runs/*/sleeper.*.log"))), 1)
+        self.assertEqual(len(list(self.state.glob("runs/*/sleeper@*.log"))), 1)
 
 
 class Cancel(Workshop):

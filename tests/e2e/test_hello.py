@@ -21,7 +21,7 @@ class Hello(Workshop):
     def run_until_it_sleeps(self):
         process = self.start("run", "pipeline.yaml", start_new_session=True)
         self.eventually(lambda: "measure" in self.baton("status", "pipeline.yaml").out, "measure is handed over")
-        self.eventually(lambda: list(self.state.glob("runs/*/measure.1.log")), "measure has begun")
+        self.eventually(lambda: list(self.state.glob("runs/*/measure@1.log")), "measure has begun")
         return process
 
     def test_it_runs_and_then_there_is_nothing_to_do(self):
@@ -42,7 +42,7 @@ class Hello(Workshop):
 
         self.assertIn("run 1 was interrupted, and goes on", resumed.err)
         self.assertEqual(self.lines("seen"), ["greet"])
-        self.assertEqual([len(list(self.state.glob(f"runs/*/measure.{n}.log"))) for n in (1, 2)], [1, 0])
+        self.assertEqual([len(list(self.state.glob(f"runs/*/measure@{n}.log"))) for n in (1, 2)], [1, 0])
         self.assertEqual(self.report(), "Hello, world!\nThat is 14 characters.\n")
         self.assertIn("nothing to do", self.baton("run", "pipeline.yaml", code=0).err)
 

@@ -126,6 +126,7 @@ class SimulatedBackend final : public Backend {
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<std::vector<Push>>> pushes() override;
   void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) override;
+  void forget_run(const core::RunKey& run) override { inner_.forget_run(run); }
   std::vector<JobProgress> take_progress() override { return inner_.take_progress(); }
   [[nodiscard]] std::uint32_t slots() const override { return inner_.slots(); }
   void close() override { inner_.close(); }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -53,7 +54,9 @@ Failure failure_of(const Ticket& ticket, const Report& report) {
               {.code = "runtime.spawn",
                .what = std::string("the command could not be started: ") + std::strerror(report.code),
                .where = ticket.node,
-               .way_out = "is it installed, executable, and its first word right?"}};
+               .way_out = report.code == E2BIG
+                              ? "pass less on the command line: read the list of inputs from the file $BATON_INPUTS"
+                              : "is it installed, executable, and its first word right?"}};
     case Reason::timeout:
       return {EndKind::timeout,
               {.code = "runtime.timeout",
@@ -230,14 +233,14 @@ void move_stamps(core::Products& products, const Ticket& ticket, const std::stri
   }
 }
 
-tl::expected<core::Products, Failure> publish_products(const Ticket& ticket, const Report& report, const std::string& out) {
+tl::expected<core::Products, Failure> publish_products(const Ticket& ticket, const Report& report) {
   const auto names = published_names(ticket);
   if (names.empty()) {
     auto products = products_in(ticket, ticket.work);
     if (products) remove_tree(ticket.work);
     return products;
   }
-  const Publication publication{.work = ticket.work, .inode = report.inode, .target = out + "/" + ticket.folder, .names = names};
+  const Publication publication{.work = ticket.work, .inode = report.inode, .target = ticket.folder, .names = names};
   const bool before = is_published(publication);
   if (!before) resolve_links(publication);  // what is stamped is what is published
   auto products = products_in(ticket, before ? publication.target : ticket.work);
@@ -263,7 +266,7 @@ std::vector<std::string> moved_inputs(const std::vector<core::Stamp>& stamps) {
 
 }  // namespace
 
-bool is_quick(const Ticket& ticket, const Report& report, const std::string& out) {
+bool is_quick(const Ticket& ticket, const Report& report) {
   struct stat seen{};
   if (ticket.stamps.size() > quick_stamps_max) return false;
   if (::stat(ticket.log().c_str(), &seen) == 0 && static_cast<std::uint64_t>(seen.st_size) > log_bytes_max) return false;
@@ -274,13 +277,13 @@ bool is_quick(const Ticket& ticket, const Report& report, const std::string& out
     if (!core::is_path(output.kind) || output.by_stat) continue;
     const auto there = [&](const std::string& folder) { return ::stat((folder + "/" + output.name).c_str(), &seen) == 0; };
     if (there(ticket.work) ||
-        there(out + "/" + ticket.folder))  // published already, by a Baton that was killed or by another replica
+        there(ticket.folder))  // published already, by a Baton that was killed or by another replica
       bytes += static_cast<std::uint64_t>(seen.st_size);
   }
   return bytes <= quick_bytes_max;
 }
 
-core::JobEnd collect(const Ticket& ticket, const Report& report, const std::string& out) {
+core::JobEnd collect(const Ticket& ticket, const Report& report) {
   core::JobEnd end{.started = instant(report.started_us), .ended = instant(report.ended_us), .log = ticket.log()};
   if (report.reason != Reason::spawn) end.exit_code = report.code;
   cut_log(end.log);
@@ -295,7 +298,7 @@ core::JobEnd collect(const Ticket& ticket, const Report& report, const std::stri
     return end;
   }
   end.moved = moved_inputs(ticket.stamps);
-  auto products = publish_products(ticket, report, out);
+  auto products = publish_products(ticket, report);
   if (!products) {
     end.kind = products.error().kind;
     end.error = std::move(products.error().error);

@@ -14,11 +14,10 @@ inline constexpr std::uint64_t log_bytes_max = 64u << 20;   ///< R18: the first 
 inline constexpr std::uint64_t value_bytes_max = 1u << 20;  ///< R18: of one value
 
 /// Whether collecting costs so little that a loop may do it itself: nothing to read, copy or walk.
-[[nodiscard]] bool is_quick(const Ticket& ticket, const Report& report, const std::string& out);
+[[nodiscard]] bool is_quick(const Ticket& ticket, const Report& report);
 
 /// Blocking. Can be called again after a crash at any point: it gives the same, publishing included (R2). By one at a time: turn.hpp.
-/// @param out  the folder of published outputs
-[[nodiscard]] core::JobEnd collect(const Ticket& ticket, const Report& report, const std::string& out);
+[[nodiscard]] core::JobEnd collect(const Ticket& ticket, const Report& report);
 
 /// Cuts a log that is too long: its first half, a line that says so, its last half.
 void cut_log(const std::string& path, std::uint64_t bytes_max = log_bytes_max);

@@ -75,6 +75,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   awaitable<Result<void>> say(core::RunKey run, Request request, std::vector<JobId> jobs, bool gives_up_sending);
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs);
   void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs);
+  void forget_run(const core::RunKey& run);
   awaitable<Result<std::vector<Push>>> pushes();
   std::vector<JobProgress> take_progress() { return std::exchange(progress_, {}); }
   [[nodiscard]] std::uint32_t slots() const { return options_.slots; }
@@ -98,6 +99,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
     std::map<std::uint64_t, std::string> news;  ///< number -> job
     std::set<std::uint64_t> forgotten;          ///< of these news, those that say `unknown`: dropped once they are told
     std::set<std::string> unheard;              ///< jobs without news
+    std::uint64_t shown = 0;                    ///< the newest news that a pass has seen
   };
   struct Question {
     core::RunKey run;
@@ -258,7 +260,7 @@ awaitable<Result<void>> LocalBackend::Followed::submit(std::vector<core::Job> jo
   for (const auto& job : jobs) {
     auto& known = job_of(job.run, job.id.value());
     if (is_final(known.seen) && known.seen != Seen::unknown) continue;  // its news are there already
-    known.ticket = std::make_shared<const Ticket>(ticket_of(job, folder, options_.by_project));
+    known.ticket = std::make_shared<const Ticket>(ticket_of(job, folder, options_.out, options_.by_project));
     known.spec = std::make_shared<const Spec>(spec_of(job, *known.ticket, no_inputs_));
     if (known.number == 0 || known.seen == Seen::unknown) note(job.id.value(), known, Seen::queued, false);
     begin.jobs.push_back(*known.spec);
@@ -290,6 +292,7 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
       news.erase(old);
       forgotten.erase(forgotten.begin());
     }
+    there->second.shown = observed.cursor.value;
     for (auto at = news.upper_bound(after.value); at != news.end(); ++at)
       seen[at->second] = observation(at->second, jobs_.at(at->second));
   }
@@ -298,6 +301,8 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
       auto answer = observation(id.value(), job->second);
       if (!link_->is_up() && !is_final(answer.seen) && answer.seen != Seen::finished) answer.seen = Seen::silent;
       seen[id.value()] = std::move(answer);
+    } else {
+      seen.try_emplace(id.value(), core::Observation{.job = id, .seen = Seen::unknown});  // told before, and just now forgotten
     }
   for (auto& [id, observation] : seen) observed.news.push_back(std::move(observation));
   co_return observed;
@@ -344,6 +349,18 @@ void LocalBackend::Followed::unfollow(const core::RunKey& run, const std::vector
         pushes->erase(pushed);
     std::erase_if(progress_, [&job](const JobProgress& told) { return told.job == job; });
   }
+}
+
+void LocalBackend::Followed::forget_run(const core::RunKey& run) {
+  const auto followed = runs_.find(run);
+  if (followed == runs_.end()) return;
+  auto& [last, news, forgotten, unheard, shown] = followed->second;
+  for (const auto number : forgotten) {
+    jobs_.erase(news.at(number));
+    news.erase(number);
+  }
+  forgotten.clear();
+  if (news.empty() && unheard.empty()) runs_.erase(followed);
 }
 
 // ---- news ---------------------------------------------------------------------------------------------------------------------------
@@ -408,8 +425,8 @@ void LocalBackend::Followed::collect_end(const std::string& id, Job& job, const 
   const auto number = job.collecting = ++collectings_;
   job.released = false;
   auto turn = Turn::take(options_.state, id);
-  if (turn && is_quick(*job.ticket, report, options_.out)) {
-    auto end = collect(*job.ticket, report, options_.out);
+  if (turn && is_quick(*job.ticket, report)) {
+    auto end = collect(*job.ticket, report);
     if (end.kind != core::EndKind::output) return collected(id, std::move(end));
   }
   note(id, job, Seen::finished, false);
@@ -425,8 +442,7 @@ awaitable<void> LocalBackend::Followed::collect_slowly(std::shared_ptr<Followed>
     turn = Turn::take(self->options_.state, id);
   }
   core::JobEnd end;
-  const auto* out = &self->options_.out;
-  co_await self->runtime_.blocking(Runtime::Lane::files, [&end, &ticket, &report, out] { end = collect(*ticket, report, *out); });
+  co_await self->runtime_.blocking(Runtime::Lane::files, [&end, &ticket, &report] { end = collect(*ticket, report); });
   turn.reset();
   // Outputs that are not there: by the step's fault, or since another replica released the job and they are replaced by now.
   if (end.kind == core::EndKind::output && !self->closed_ && self->awaits(id, number)) {
@@ -493,7 +509,8 @@ awaitable<void> LocalBackend::Followed::push_later(std::shared_ptr<Followed> sel
     for (const auto& id : ids) {
       const auto job = self->jobs_.find(id);
       if (job == self->jobs_.end() || job->second.seen == Seen::done || job->second.seen == Seen::erred)
-        continue;  // told at once
+        continue;                                                          // told at once
+      if (job->second.number <= self->runs_.at(job->second.run).shown) continue;  // a pass came meanwhile, and has seen it
       self->ready_pushes_[run].insert(id);
     }
   if (!self->ready_pushes_.empty()) self->tell();
@@ -556,6 +573,7 @@ awaitable<Result<void>> LocalBackend::release(core::RunKey run, std::vector<JobI
   return followed_->release(std::move(run), std::move(jobs));
 }
 void LocalBackend::unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) { followed_->unfollow(run, jobs); }
+void LocalBackend::forget_run(const core::RunKey& run) { followed_->forget_run(run); }
 awaitable<Result<std::vector<Push>>> LocalBackend::pushes() { return followed_->pushes(); }
 std::vector<JobProgress> LocalBackend::take_progress() { return followed_->take_progress(); }
 std::uint32_t LocalBackend::slots() const { return followed_->slots(); }

@@ -109,7 +109,8 @@ std::optional<Error> prepare(const Spec& job) {
     if (!make_folders(job.folder + "/" + name)) return trouble("a folder for the outputs cannot be made");
   for (const auto& [from, name] : job.copies) {
     std::error_code error;
-    std::filesystem::copy(from, job.folder + "/" + name, std::filesystem::copy_options::overwrite_existing, error);
+    using std::filesystem::copy_options;
+    std::filesystem::copy(from, job.folder + "/" + name, copy_options::overwrite_existing | copy_options::recursive, error);
     if (error) return spawn_error("'" + from + "' cannot be copied into the work directory", error.value()).value();
   }
   return std::nullopt;

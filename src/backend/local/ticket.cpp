@@ -13,7 +13,7 @@
 namespace baton::local {
 namespace {
 
-constexpr std::uint8_t ticket_version = 1;
+constexpr std::uint8_t ticket_version = 2;
 
 std::string json_text(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -137,11 +137,15 @@ std::optional<Ticket> decode_ticket(std::string_view bytes) {
   return in.good() && in.ended() ? std::optional(std::move(ticket)) : std::nullopt;
 }
 
-Ticket ticket_of(const core::Job& job, const std::string& runs, bool by_project) {
+/// Between a task's folder and its attempt: what no node and no value of a foreach is called in a path (core::folder_of), so that nobody's
+/// folder or log lies in another's.
+static constexpr char attempt_mark = '@';
+
+Ticket ticket_of(const core::Job& job, const std::string& runs, const std::string& out, bool by_project) {
   Ticket ticket{.run = job.run,
                 .node = job.node.value(),
-                .folder = by_project ? folder_of(job.run.project) + "/" + job.folder : job.folder,
-                .work = runs + "/" + job.run_uuid.value() + "/" + job.folder + "." + std::to_string(job.attempt),
+                .folder = out + "/" + (by_project ? folder_of(job.run.project) + "/" : "") + job.folder,
+                .work = runs + "/" + job.run_uuid.value() + "/" + job.folder + attempt_mark + std::to_string(job.attempt),
                 .has_inputs = !job.simulated && !job.inputs.empty(),
                 .stamps = job.stamps,
                 .simulated = job.simulated,

@@ -13,7 +13,7 @@ namespace baton::local {
 struct Ticket {
   core::RunKey run;
   std::string node;
-  std::string folder;       ///< where it is published, below the folder of all outputs: folder_of(node), or `<project>/` and that
+  std::string folder;       ///< absolute: where its outputs are published, whoever collects them
   std::string work;         ///< absolute: the work directory; `<work>.log`, `<work>.in.json`, `<work>.out.json` beside it
   bool has_inputs = false;  ///< else BATON_INPUTS names a file that all such jobs share
   std::vector<core::Output> outputs;
@@ -31,9 +31,9 @@ struct Ticket {
 /// Nothing: damaged, or of another version.
 [[nodiscard]] std::optional<Ticket> decode_ticket(std::string_view bytes);
 
-/// Where the job works: `<runs>/<run uuid>/<folder>.<attempt>`.
-/// @param by_project  it is published in a folder of its project
-[[nodiscard]] Ticket ticket_of(const core::Job& job, const std::string& runs, bool by_project = false);
+/// Where the job works: `<runs>/<run uuid>/<folder>@<attempt>`; where it is published: `<out>/<folder>`.
+/// @param by_project  it is `<out>/<project>/<folder>`
+[[nodiscard]] Ticket ticket_of(const core::Job& job, const std::string& runs, const std::string& out, bool by_project = false);
 /// The job as the keeper is told of it; pure: the same job gives the same bytes (R1).
 /// @param no_inputs  the file of those that have none: it holds `{}`
 [[nodiscard]] Spec spec_of(const core::Job& job, const Ticket& ticket, const std::string& no_inputs);

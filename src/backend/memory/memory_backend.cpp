@@ -92,6 +92,11 @@ void MemoryBackend::unfollow(const core::RunKey& run, const std::vector<JobId>& 
   if (pushed != pushes_.end() && pushed->second.jobs.empty() && !pushed->second.stream_lost) pushes_.erase(pushed);
 }
 
+void MemoryBackend::forget_run(const core::RunKey& run) {
+  const auto followed = runs_.find(run);
+  if (followed != runs_.end() && followed->second.jobs.empty()) runs_.erase(followed);
+}
+
 awaitable<Result<std::vector<Push>>> MemoryBackend::pushes() {
   while (!closed_ && pushes_.empty()) co_await pushed_->wait();
   if (closed_) co_return fail({.code = "backend.closed", .what = "the backend is closed", .where = {}, .way_out = {}});

@@ -23,6 +23,7 @@ class MemoryBackend final : public Backend {
   awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) override;
   awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override;
   void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) override;
+  void forget_run(const core::RunKey& run) override;
   awaitable<Result<std::vector<Push>>> pushes() override;
   std::vector<JobProgress> take_progress() override;
   [[nodiscard]] std::uint32_t slots() const override { return cluster_.slots(); }

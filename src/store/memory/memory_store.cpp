@@ -163,7 +163,7 @@ void MemoryStore::State::view_new_run(const core::RunDefinition& definition, con
     places.emplace(id, nodes.size());
     const auto known = before.find(id);
     auto node = known == before.end() ? NodeView{.node = id} : known->second;
-    if (in_run.contains(id)) {
+    if (in_run.contains(id) && !definition.simulated) {  // what is pretended is no state of a node
       node.state = core::State::published;
       node.run = definition.id;
     }
@@ -177,7 +177,7 @@ void MemoryStore::State::view_task(const core::RunDefinition& definition, const 
   if (newest.at(definition.key.project) != definition.id) return;  // R3
   auto& nodes = views[definition.key.project];
   auto& node = nodes[positions.at(definition.key.project).at(definition.tasks[record.task].node.id)];
-  node.state = record.state;
+  if (!definition.simulated) node.state = record.state;
   if (record.success) (record.success->simulated ? node.simulated : node.success) = record.success;
 }
 
@@ -203,7 +203,7 @@ Result<core::Ticket> MemoryStore::State::begin(const BeginPass& pass) {
   auto* run = find(pass.run);
   if (run == nullptr) return fail(core::run_not_found(pass.run));
   const auto now = clock();
-  const auto begun = core::begin_pass(run->row, pass.replica, pass.excused, now);
+  const auto begun = core::begin_pass(run->row, pass.replica, pass.excused, pass.failure, now);
   if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run->row, now));
   core::Ticket ticket{
       .run = run->definition->id, .fence = run->row.fence, .mark = run->row.scheduled, .now = now, .record = run->row.record};

@@ -268,7 +268,8 @@ awaitable<Result<Woken>> PostgresStore::desire(RunKey run, core::Desire desire) 
 
 awaitable<Result<core::Ticket>> PostgresStore::begin_pass(BeginPass pass) {
   Calls calls;
-  calls.push_back({&sql::begin_pass, of_run(pass.run, pass.replica.value(), pass.excused)});
+  calls.push_back({&sql::begin_pass, of_run(pass.run, pass.replica.value(), pass.excused,
+                                            pass.failure.empty() ? std::string() : ": " + pass.failure)});
   calls.push_back({&sql::changed_tasks, of_run(pass.run, pass.known.value())});
   if (pass.known == Fence::none()) {
     calls.push_back({&sql::steps, key_parameters(pass.run)});

@@ -166,7 +166,7 @@ inline constexpr Statement begin_pass{
     " wake_at = CASE j.step WHEN 'pass' THEN j.now + " BACK_OFF("(j.failures + 1)")
     " WHEN 'backing off' THEN least(r.wake_at, j.now + " BACK_OFF("j.failures") ") WHEN 'held' THEN NULL ELSE r.wake_at END,"
     " last_failure = CASE WHEN j.step = 'pass' AND j.failures > 0"
-    " THEN 'pass ' || r.fence || ' of ' || r.begun_by || ' began and did not commit' ELSE r.last_failure END,"
+    " THEN 'pass ' || r.fence || ' of ' || r.begun_by || ' began and did not commit' || $6::text ELSE r.last_failure END,"
     " fence = r.fence + (j.step = 'pass')::integer,"
     " begun_by = CASE WHEN j.step = 'pass' THEN $4::text ELSE r.begun_by END"
     " FROM judged j WHERE r.run_id = j.run_id"
@@ -237,17 +237,19 @@ inline constexpr Statement settle{
     "UPDATE comp_task_attempts a SET owed = CASE a.owed WHEN 'kill' THEN 'release' ELSE 'nothing' END, changed_in = $2::bigint"
     " FROM comp_runs r WHERE " OF_PASS
     " AND NOT " PENDING("r") " AND a.run_id = $1::bigint AND a.job_id = ANY ($3::text[]) AND a.outcome <> 'open'"};
-// R3: only the newest run of a project writes its view. What this pass wrote is what bears its fence.
+// R3: only the newest run of a project writes its view. What this pass wrote is what bears its fence. What is pretended is no state of a node.
+#define REAL(column) column " = CASE WHEN r.simulated THEN c." column " ELSE t." column " END,"
 inline constexpr Statement commit_nodes{
     "commit_nodes",
-    "UPDATE comp_tasks c SET state = t.state, job_id = t.job_id, errors = t.errors, progress = t.progress, start = t.start,"
-    " \"end\" = t.\"end\", outputs = coalesce(t.outputs, c.outputs),"
+    "UPDATE comp_tasks c SET " REAL("state") REAL("job_id") REAL("errors") REAL("progress") REAL("start") REAL("\"end\"")
+    " outputs = CASE WHEN r.simulated THEN c.outputs ELSE coalesce(t.outputs, c.outputs) END,"
     " success = CASE WHEN t.success IS NOT NULL AND NOT t.success_simulated THEN t.success ELSE c.success END,"
     " simulated = CASE WHEN t.success IS NOT NULL AND t.success_simulated THEN t.success ELSE c.simulated END,"
     " modified = clock_timestamp()"
-    " FROM comp_run_snapshot_tasks t WHERE t.run_id = (SELECT r.run_id FROM comp_runs r WHERE " OF_PASS
-    " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id))"
+    " FROM comp_runs r JOIN comp_run_snapshot_tasks t ON t.run_id = r.run_id WHERE " OF_PASS
+    " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"
     " AND t.changed_in = $2::bigint AND c.project_id = t.project_id AND c.node_id = t.node_id"};
+#undef REAL
 inline constexpr Statement commit_messages{
     "commit_messages",
     "INSERT INTO outbox (run_id, fence, n, created, what, task, node_id, state, attempt, platform_ok, text, level, at)"
@@ -365,7 +367,7 @@ inline constexpr Statement backlog{
     "backlog",
     "SELECT count(*), count(*) FILTER (WHERE r.wake_at IS NULL), count(*) FILTER (WHERE " RESTS("r") "),"
     " count(*) FILTER (WHERE " PENDING("r") "),"
-    " coalesce(extract(epoch FROM clock_timestamp() - min(r.scheduled) FILTER (WHERE " PENDING("r") " AND NOT " RESTS("r") ")), 0)::float8,"
+    " coalesce(extract(epoch FROM clock_timestamp() - min(r.published) FILTER (WHERE " PENDING("r") " AND NOT " RESTS("r") ")), 0)::float8,"
     " (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(o.created)), 0)::float8 FROM outbox o)"
     " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL"};
 inline constexpr Statement jobs_by_state{

@@ -193,7 +193,7 @@ std::vector<postgres::Call> calls_to_create(const NewRun& run, const std::string
   calls.push_back({&sql::put_pipeline, Parameters(uuid, dag)});
   calls.push_back({&sql::remove_nodes, Parameters(uuid, nodes)});
   calls.push_back({&sql::put_nodes,
-                   Parameters(uuid, nodes, column(run.project_nodes, [&](const NodeId& id) { return in_run.contains(id); }))});
+                   Parameters(uuid, nodes, column(run.project_nodes, [&](const NodeId& id) { return !run.simulated && in_run.contains(id); }))});
   return calls;
 }
 

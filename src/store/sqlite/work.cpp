@@ -256,7 +256,7 @@ Result<core::Ticket> SqliteStore::Work::begin_pass(const BeginPass& pass) {
     auto& run = cached->run;
     const auto before = run.row;
     const auto time = now();
-    const auto begun = core::begin_pass(run.row, pass.replica, pass.excused, time);
+    const auto begun = core::begin_pass(run.row, pass.replica, pass.excused, pass.failure, time);
     introduce(pass.replica);
     save(*cached, before);
     if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run.row, time));

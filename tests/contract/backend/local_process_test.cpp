@@ -85,6 +85,31 @@ TEST_F(LocalProcess, extra_files_lie_in_the_work_directory) {
   EXPECT_EQ(log_of(seen), "from the tool\n");
 }
 
+TEST_F(LocalProcess, an_extra_folder_lies_there_with_all_that_is_in_it) {
+  std::filesystem::create_directories(world_.path("lib/deep"));
+  std::ofstream(world_.path("lib/deep/tool.sh")) << "echo from the folder\n";
+  auto job = world_.bare("step", "sh lib/deep/tool.sh");
+  step_of(job).files = {{.path = world_.path("lib"), .directory = true}};
+
+  const auto seen = run(job);
+
+  ASSERT_EQ(seen.seen, Seen::done) << log_of(seen);
+  EXPECT_EQ(log_of(seen), "from the folder\n");
+}
+
+TEST_F(LocalProcess, a_node_is_called_like_another_ones_attempt_and_keeps_its_folder) {
+  auto outer = world_.bare("a", "sleep 0.2");
+  auto inner = world_.bare("a.1", "sleep 0.6; ls -d .");
+  outer.folder = "a";
+  inner.folder = "a.1/x";
+  ASSERT_TRUE(wait(world_, backend_->submit({outer, inner})).has_value());
+
+  const auto first = until(world_, *backend_, outer, ended), second = until(world_, *backend_, inner, ended);
+
+  EXPECT_EQ(first.seen, Seen::done);
+  EXPECT_EQ(second.seen, Seen::done) << log_of(second);
+}
+
 TEST_F(LocalProcess, a_command_that_cannot_be_started_says_why) {
   auto job = world_.bare("step", "");
   step_of(job).command = {.shell = false, .words = {"no-such-program-anywhere"}};

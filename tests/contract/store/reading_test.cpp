@@ -66,6 +66,26 @@ TEST_P(StoreContract, a_simulated_success_is_kept_apart) {
   EXPECT_TRUE(node.simulated->simulated);
 }
 
+TEST_P(StoreContract, a_simulated_run_leaves_the_states_of_the_nodes_alone) {
+  const auto first = create();
+  core::Decision fails;
+  fails.tasks = {aborted_task(0), aborted_task(1), aborted_task(2)};
+  fails.result = State::aborted;
+  commit(begin(first), fails);
+  auto pretends = a_run();
+  pretends.simulated = true;
+  const auto second = good(store().create_run(pretends));
+  core::Decision decision;
+  decision.tasks = {full_record(0, true)};
+  commit(begin(second), decision);
+
+  const auto node = good(store().nodes(ProjectId("p")))[0];
+
+  EXPECT_EQ(node.state, State::aborted);
+  EXPECT_EQ(node.success, nullptr);
+  EXPECT_NE(node.simulated, nullptr);
+}
+
 TEST_P(StoreContract, the_last_success_outlives_later_runs_and_their_failures) {
   const auto first = create();
   core::Decision decision;

@@ -83,8 +83,8 @@ TEST(Messages, a_frame_longer_than_any_message_breaks_the_line) {
 TEST(Ticket, it_comes_back_as_it_was_given) {
   Ticket ticket{.run = {UserId(1), ProjectId("p"), Iteration(2)},
                 .node = "align[a]",
-                .folder = "align/a",
-                .work = "/s/runs/u/align/a.1",
+                .folder = "/out/align/a",
+                .work = "/s/runs/u/align/a@1",
                 .has_inputs = true,
                 .outputs = {{.port = "f", .kind = core::OutputKind::directory, .name = "d", .by_stat = true}},
                 .stamps = {{.path = "/x", .stat = "s", .digest = "d", .settled = false}},
@@ -120,17 +120,18 @@ core::Job any_job() {
 }
 
 TEST(Ticket, a_job_is_told_whole_and_the_same_each_time) {
-  const auto ticket = ticket_of(any_job(), "/s/runs");
+  const auto ticket = ticket_of(any_job(), "/s/runs", "/out");
   const auto spec = spec_of(any_job(), ticket, "/s/no-inputs.json");
 
-  EXPECT_EQ(spec, spec_of(any_job(), ticket_of(any_job(), "/s/runs"), "/s/no-inputs.json"));
-  EXPECT_EQ(spec.folder, "/s/runs/u/a/x.2");
+  EXPECT_EQ(spec, spec_of(any_job(), ticket_of(any_job(), "/s/runs", "/out"), "/s/no-inputs.json"));
+  EXPECT_EQ(spec.folder, "/s/runs/u/a/x@2");
+  EXPECT_EQ(ticket.folder, "/out/a/x");
   EXPECT_EQ(spec.argv,
             (std::vector<std::string>{"/bin/sh", "-eu", "-c",
-                                      R"(tool -t 2 'it'\''s' '/a b' /c > /s/runs/u/a/x.2/sub/f.txt # 'a[x]' 2 $HOME)"}));
+                                      R"(tool -t 2 'it'\''s' '/a b' /c > /s/runs/u/a/x@2/sub/f.txt # 'a[x]' 2 $HOME)"}));
   EXPECT_EQ(spec.environment, (std::vector<std::string>{"BATON_JOB=id", "BATON_NODE=a[x]", "BATON_RUN=u", "BATON_ATTEMPT=2",
-                                                        "BATON_CPUS=2", "BATON_INPUTS=/s/runs/u/a/x.2.in.json",
-                                                        "BATON_OUTPUTS=/s/runs/u/a/x.2.out.json", "E=x-1 2"}));
+                                                        "BATON_CPUS=2", "BATON_INPUTS=/s/runs/u/a/x@2.in.json",
+                                                        "BATON_OUTPUTS=/s/runs/u/a/x@2.out.json", "E=x-1 2"}));
   EXPECT_EQ(spec.inputs, "{\"name\":\"it's\",\"many\":[\"/a b\",\"/c\"]}\n");
   EXPECT_EQ(spec.folders, std::vector<std::string>{"sub"});
   EXPECT_EQ(spec.run_us, 3'000'000);

@@ -174,7 +174,7 @@ class Collect : public Publish {
   Ticket ticket() const {
     return {.run = {},
             .node = "step",
-            .folder = "step",
+            .folder = root_ + "/out/step",
             .work = work_,
             .outputs = {{.port = "f", .kind = core::OutputKind::file, .name = "f.txt"},
                         {.port = "n", .kind = core::OutputKind::number}}};
@@ -182,7 +182,7 @@ class Collect : public Publish {
   Report report() const { return {.id = "id", .status = Status::ended, .started_us = 1, .ended_us = 2, .inode = inode(work_)}; }
   core::JobEnd collect_with(const std::string& values) {
     write(work_ + ".out.json", values);
-    return collect(ticket(), report(), root_ + "/out");
+    return collect(ticket(), report());
   }
   static std::string code(const core::JobEnd& end) { return end.error ? end.error->code : ""; }
 };
@@ -202,7 +202,7 @@ TEST_F(Collect, collecting_again_gives_the_same) {
   const auto before = report();
   const auto first = collect_with(R"({"n": 1})");
 
-  const auto again = collect(ticket(), before, root_ + "/out");
+  const auto again = collect(ticket(), before);
 
   EXPECT_EQ(again.kind, core::EndKind::ok);
   EXPECT_EQ(again.products, first.products);
@@ -213,7 +213,7 @@ TEST_F(Collect, values_are_canonical) {
   what.outputs = {{.port = "v", .kind = core::OutputKind::json}};
   write(work_ + ".out.json", "{\"v\": {\"b\": [1, 2.50], \"a\": \"\\u00e9\"}}");
 
-  const auto end = collect(what, report(), root_ + "/out");
+  const auto end = collect(what, report());
 
   ASSERT_EQ(end.kind, core::EndKind::ok) << code(end);
   EXPECT_EQ(std::get<core::Value>(end.products[0].content).json, "{\"a\":\"\u00e9\",\"b\":[1,2.5]}");
@@ -239,14 +239,14 @@ TEST_F(Collect, a_value_over_a_mebibyte_is_refused) {
   what.outputs = {{.port = "v", .kind = core::OutputKind::string}};
   write(work_ + ".out.json", "{\"v\": \"" + std::string(1u << 20, 'a') + "\"}");
 
-  EXPECT_EQ(code(collect(what, report(), root_ + "/out")), "runtime.output_too_big");
+  EXPECT_EQ(code(collect(what, report())), "runtime.output_too_big");
 }
 
 TEST_F(Collect, a_failure_keeps_its_work_directory) {
   auto failed = report();
   failed.code = 1;
 
-  const auto end = collect(ticket(), failed, root_ + "/out");
+  const auto end = collect(ticket(), failed);
 
   EXPECT_EQ(end.kind, core::EndKind::exit);
   EXPECT_EQ(end.exit_code, 1);
@@ -261,7 +261,7 @@ TEST_F(Collect, an_input_that_moved_while_it_ran_is_told) {
                  {.path = root_ + "/gone", .stat = "s", .digest = "d"}};
   write(work_ + ".out.json", R"({"n": 1})");
 
-  const auto end = collect(what, report(), root_ + "/out");
+  const auto end = collect(what, report());
 
   EXPECT_EQ(end.kind, core::EndKind::ok);
   EXPECT_EQ(end.moved, (std::vector{root_ + "/input", root_ + "/gone"}));
@@ -273,7 +273,7 @@ TEST_F(Collect, a_folder_output_is_published_with_all_below_it) {
   auto what = ticket();
   what.outputs = {{.port = "d", .kind = core::OutputKind::directory, .name = "d"}};
 
-  const auto end = collect(what, report(), root_ + "/out");
+  const auto end = collect(what, report());
 
   ASSERT_EQ(end.kind, core::EndKind::ok) << code(end);
   EXPECT_EQ(below(root_ + "/out/step"), (std::set<std::string>{"d", "d/a", "d/sub", "d/sub/b"}));

@@ -29,7 +29,7 @@ class ReachedStore final : public Store {
  public:
   ReachedStore(World& world, Store& store) : world_(world), store_(store) {}
 
-  bool away = false;
+  bool away = false, refuses = false;
   core::Duration commit_takes{}, due_takes{};
   std::function<void()> before_commit = [] {};
   std::function<bool(const core::Ticket&)> dies = [](const core::Ticket&) { return false; };  ///< true: its process has crashed
@@ -48,6 +48,7 @@ class ReachedStore final : public Store {
     if (dies(ticket)) co_await world_.never();
     if (commit_takes > core::Duration::zero()) co_await world_.sleep(commit_takes);
     if (away) co_return gone();
+    if (refuses) co_return fail({.code = "store.damaged", .what = "refused"});
     auto committed = co_await store_.commit(std::move(ticket), std::move(decision));
     if (!committed && committed.error().code == "store.fenced") ++fenced;
     co_return committed;

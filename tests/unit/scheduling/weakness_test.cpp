@@ -222,6 +222,38 @@ TEST(Weakness, W25_after_a_take_over_the_end_of_a_job_is_pushed_to_the_new_repli
   EXPECT_EQ(house.beginnings("t0"), 1);
 }
 
+// ---- a pass that fails by the run's doing (R8) -------------------------------------------------------------------------------------
+
+TEST(Poisoned, a_run_whose_passes_throw_backs_off_and_is_held_with_its_error_while_others_go_on) {
+  House house;
+  auto& replica = house.replica();
+  const auto good = house.create({{}, {0}}, "good");
+  const auto poisoned = house.create({{}}, "poisoned");
+  replica.store.dies = [&](const core::Ticket& ticket) {
+    if (ticket.run == house.view(poisoned).id) throw std::runtime_error("no such thing");
+    return false;
+  };
+  replica.worker.wakeups().wake(poisoned, {});
+  replica.worker.wakeups().wake(good, {});
+
+  ASSERT_TRUE(house.until([&] { return house.view(poisoned).record.held; }, 2min));
+  EXPECT_TRUE(house.view(poisoned).last_failure.ends_with("pass.threw: no such thing")) << house.view(poisoned).last_failure;
+  EXPECT_EQ(house.view(poisoned).fence, Fence(5));
+  EXPECT_FALSE(house.view(good).open);
+}
+
+TEST(Poisoned, a_commit_that_the_store_refuses_is_a_failure_of_the_run) {
+  House house;
+  auto& replica = house.replica();
+  replica.store.refuses = true;
+  const auto run = house.create({{}});
+  replica.worker.wakeups().wake(run, {});
+
+  ASSERT_TRUE(house.until([&] { return house.view(run).record.held; }, 2min));
+  EXPECT_TRUE(house.view(run).last_failure.ends_with("store.damaged: refused")) << house.view(run).last_failure;
+  EXPECT_EQ(house.view(run).fence, Fence(5));
+}
+
 // ---- the lock service away: the fence alone excludes ------------------------------------------------------------------------------
 
 /// Every replica has a message of the run, and its passes last longer than the back-off that keeps others away from it: each fences the
