@@ -19,7 +19,9 @@ constexpr std::array<std::string_view, mutant_count> names{"none",
                                                            "message_first",
                                                            "woken_ignored",
                                                            "settle_when_woken",
-                                                           "told_first"};
+                                                           "told_first",
+                                                           "fence_given_twice",
+                                                           "lost_commits_known"};
 }
 
 std::string_view to_text(Mutant mutant) { return names.at(static_cast<std::size_t>(mutant)); }

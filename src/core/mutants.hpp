@@ -23,8 +23,10 @@ enum class Mutant : std::uint8_t {
   woken_ignored,           ///< a commit's "the mark moved meanwhile" is not heard
   settle_when_woken,       ///< a woken pass settles what is owed (R9)
   told_first,              ///< the relay takes a message out of the outbox before it is published
+  fence_given_twice,       ///< a store that lost its last commits gives their fences again (R3)
+  lost_commits_known,      ///< what a replica read of a run counts on after the store has lost it
 };
-inline constexpr int mutant_count = 14;  ///< with `none`
+inline constexpr int mutant_count = 16;  ///< with `none`
 
 [[nodiscard]] std::string_view to_text(Mutant mutant);
 [[nodiscard]] std::optional<Mutant> mutant_from(std::string_view text);

@@ -7,6 +7,8 @@
 namespace baton::core {
 namespace {
 
+constexpr int incarnation_shift = 40;
+
 // `first`, doubled `times` times, at most `most`.
 Duration doubled(Duration first, std::int32_t times, Duration most) {
   for (; times > 0 && first < most; --times) first *= 2;
@@ -53,7 +55,15 @@ bool desire(RunRow& row, Desire wanted, Instant now) {
   return true;
 }
 
-Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, const std::string& failure, Instant now) {
+std::int64_t incarnation_of(Fence fence) { return fence.value() >> incarnation_shift; }
+
+Fence fence_after(Fence newest, std::int64_t incarnation) {
+  if (mutant(Mutant::fence_given_twice)) return Fence(newest.value() + 1);
+  return Fence(std::max(newest.value(), incarnation << incarnation_shift) + 1);
+}
+
+Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, const std::string& failure,
+                 std::int64_t incarnation, Instant now) {
   row.failures = std::max(0, row.failures - excused);
   if (!row.open) {
     if (is_pending(row)) row.processed = row.scheduled;
@@ -71,7 +81,7 @@ Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, co
     row.last_failure = "pass " + std::to_string(row.fence.value()) + " of " + row.begun_by.value() + " began and did not commit" +
                        (failure.empty() ? "" : ": " + failure);
   }
-  row.fence = Fence(row.fence.value() + 1);
+  row.fence = fence_after(row.fence, incarnation);
   ++row.failures;
   row.wake_at = now + back_off(row.failures);
   row.begun_by = replica;
@@ -99,11 +109,12 @@ bool commit(RunRow& row, std::optional<Instant> mark, Instant now) {
   return woken;
 }
 
-bool due(RunRow& row, Duration revisit, Duration lost, Instant now) {
+bool due(RunRow& row, Duration revisit, Duration lost, std::int64_t incarnation, Instant now) {
   if (!row.open || rests(row)) return false;
   const bool reached = row.wake_at && *row.wake_at <= now;
   if (!is_pending(row)) {
-    const bool stale = row.processed && *row.processed + revisit <= now;
+    const bool of_before = incarnation_of(row.fence) < incarnation;
+    const bool stale = of_before || (row.processed && *row.processed + revisit <= now);
     if (row.scheduled && !reached && !stale) return false;
     wake(row, now);
     if (reached) row.wake_at.reset();

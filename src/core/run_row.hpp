@@ -42,7 +42,13 @@ struct RunRow {
 /// A held run that nobody wants anything of is left alone until it is released (R8).
 [[nodiscard]] bool rests(const RunRow& row);
 
-// Each of these changes the row as one transaction does. `now` is the store's clock.
+/// A store whose server has failed over, or was restored, may have lost its last commits. It counts its incarnations, from 0, and they are the
+/// high part of a fence: so no fence is given twice, and who remembers a run sees that what it remembers may never have been.
+[[nodiscard]] std::int64_t incarnation_of(Fence fence);
+/// Of the next pass.
+[[nodiscard]] Fence fence_after(Fence newest, std::int64_t incarnation);
+
+// Each of these changes the row as one transaction does. `now` is the store's clock, `incarnation` the store's.
 
 /// R4. Of an open run. @return whether a message has to be published: it was not pending, or its message was settled while it had to
 /// back off, and that time is over
@@ -53,7 +59,8 @@ bool desire(RunRow& row, Desire wanted, Instant now);
 enum class Begun : std::uint8_t { pass, ended, backing_off, held };
 /// R8. `pass`: fence raised, one failure counted, wake_at set. The others change no fence; `excused` is taken back by all of them.
 /// `backing_off`: until `row.wake_at`. @param failure  what the pass before it failed with; empty: not known
-Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, const std::string& failure, Instant now);
+Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, const std::string& failure,
+                 std::int64_t incarnation, Instant now);
 
 /// R3: whether the pass of this ticket may still write.
 [[nodiscard]] bool is_newest(const RunRow& row, Fence fence);
@@ -66,8 +73,9 @@ bool commit(RunRow& row, std::optional<Instant> mark, Instant now);
 [[nodiscard]] bool may_settle(bool woken);
 
 /// Design §6. @return whether a message has to be published; then the row has changed: what was not pending is marked, what was is
-/// pending still, under the mark that it has.
-bool due(RunRow& row, Duration revisit, Duration lost, Instant now);
+/// pending still, under the mark that it has. One whose newest pass was of an earlier incarnation is due: who knew what comes next may have
+/// told a commit that was lost.
+bool due(RunRow& row, Duration revisit, Duration lost, std::int64_t incarnation, Instant now);
 /// R8. Of an open run that is held: it begins anew, with all its failures forgotten. @return as wake: true, unless it was not held
 bool release_held(RunRow& row, Instant now);
 /// Of an open run whose follower is gone: marks it, and it has no follower any more. A message has to be published in any case.

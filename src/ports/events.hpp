@@ -13,6 +13,12 @@ namespace baton {
 
 /// A message of the outbox: with a run's commit it is written, afterwards it is published, at least once (R16). (run, fence, n) says which
 /// of two messages of a run is newer.
+/// A message's name in the outbox. A store that has lost its last commits may give a number twice, but not a fence.
+struct MessageId {
+  std::int64_t number = 0;
+  Fence fence;
+  auto operator<=>(const MessageId&) const = default;
+};
 struct Outgoing {
   std::int64_t id = 0;  ///< its place in the outbox
   core::RunKey run;
@@ -22,6 +28,7 @@ struct Outgoing {
   NodeId node;           ///< of its task; empty: it is about the run
   std::string metadata;  ///< of the run, JSON (NewRun::metadata)
   core::Announcement what;
+  [[nodiscard]] MessageId name() const { return {id, fence}; }
 };
 
 class Events {

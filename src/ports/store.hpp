@@ -174,7 +174,7 @@ class Store : public Records {
   /// Messages in the outbox for longer than `age`, oldest first, also of ended runs.
   virtual awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) = 0;
   /// They were published: removes them; a run that owed nothing else is not open any more.
-  virtual awaitable<Result<void>> told(std::vector<std::int64_t> messages) = 0;
+  virtual awaitable<Result<void>> told(std::vector<MessageId> messages) = 0;
 
   // ---- reading, beside Records ----------------------------------------------------------------------------------------
   struct Watched {

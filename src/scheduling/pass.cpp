@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/mutants.hpp"
+#include "core/run_row.hpp"
 #include "scheduling/failpoint.hpp"
 
 namespace baton {
@@ -60,6 +61,12 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   failpoint("pass-begun", run);
   if (known.run.known() && !ticket->definition && known.run.definition().id != ticket->run) {
     known = KnownRun{.excused = 1};  // another run under an old name: begun anew, from zero
+    co_return PassResult{.end = PassEnd::fenced};
+  }
+  // The store has lost commits since: what we read of them never was. (Fences of one incarnation have one high part.)
+  if (known.run.known() && !ticket->definition && core::incarnation_of(ticket->fence) != core::incarnation_of(known.fence) &&
+      !core::mutant(core::Mutant::lost_commits_known)) {
+    known = KnownRun{.excused = 1};
     co_return PassResult{.end = PassEnd::fenced};
   }
   // A pass of another replica came between: what the backend told it, it told nobody else.

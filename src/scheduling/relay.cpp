@@ -46,11 +46,11 @@ awaitable<void> Relay::sweep() {
 }
 
 awaitable<bool> Relay::publish(std::vector<Outgoing> messages) {
-  std::vector<std::int64_t> ids;
-  ids.reserve(messages.size());
-  for (const auto& message : messages) ids.push_back(message.id);
+  std::vector<MessageId> names;
+  names.reserve(messages.size());
+  for (const auto& message : messages) names.push_back(message.name());
   if (core::mutant(core::Mutant::told_first)) {
-    const auto early = co_await store_.told(ids);
+    const auto early = co_await store_.told(names);
     static_cast<void>(early);
   }
   const auto first = messages.front().run;
@@ -60,7 +60,7 @@ awaitable<bool> Relay::publish(std::vector<Outgoing> messages) {
     co_return false;
   }
   failpoint("published-before-told", first);
-  const auto removed = co_await store_.told(std::move(ids));
+  const auto removed = co_await store_.told(std::move(names));
   if (!removed) options_.trouble(removed.error());  // they are told again: at least once
   co_return removed.has_value();
 }

@@ -5,6 +5,7 @@ Each class has servers of its own, as it takes them away from everybody.
 import atexit
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -18,6 +19,7 @@ from unittest import mock
 from service import Service
 from workshop import LONG, ROOT
 
+PG_BASEBACKUP = "/usr/lib/postgresql/15/bin/pg_basebackup"
 ENDED = "('SUCCESS', 'FAILED', 'ABORTED')"
 AWAY_SECONDS = 10 if LONG else 3
 RUNS = 50 if LONG else 8
@@ -155,6 +157,52 @@ class Outages(OwnServers):
 
     def test_all_three_go_and_come_back(self):
         self.outages("postgres", "rabbitmq", "redis")
+
+
+class Failover(OwnServers):
+    """A copy of the database that has lagged behind takes its place, as a standby does: its last commits are lost, not what they have led to."""
+
+    def copy(self):
+        """As a base backup that is promoted when it is started."""
+        copy = self.data.with_name("copy")
+        made = subprocess.run([PG_BASEBACKUP, "-D", copy, "-X", "stream", "-c", "fast", "-h", os.environ["POSTGRES_HOST"], "-p", os.environ["POSTGRES_PORT"], "-U", os.environ["POSTGRES_USER"]],
+                              env={**os.environ, "PGPASSWORD": os.environ["POSTGRES_PASSWORD"]}, capture_output=True, text=True)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        (copy / "recovery.signal").touch()
+        with (copy / "postgresql.auto.conf").open("a") as settings:
+            settings.write("restore_command = 'false'\n")
+        owner = self.data.stat()
+        for path in [copy, *copy.rglob("*")]:
+            os.chown(path, owner.st_uid, owner.st_gid)
+        return copy
+
+    @property
+    def data(self):
+        return self.servers / "postgres" / "data"
+
+    def test_the_last_commits_are_lost_and_all_runs_end(self):
+        for _ in range(3):
+            self.serve("--jobs", "4")
+        for _ in range(RUNS):
+            self.begin(self.work(0.5))
+        self.eventually(lambda: len(self.effects()) > RUNS, "a part of the work has begun")
+        copy = self.copy()
+        copied = self.commits()
+        begun = len(self.effects())
+        self.eventually(lambda: len(self.effects()) > begun + RUNS and self.commits() > copied, "more of it has, which is not in the copy")
+
+        self.services("kill", "postgres")
+        shutil.rmtree(self.data)
+        copy.rename(self.data)
+        self.services("start", "postgres")
+
+        self.wait_for_the_end()
+        self.assertEqual(Counter(state for state, in self.sql("SELECT result FROM comp_runs")), {"SUCCESS": RUNS}, self.log_of_all())
+        self.assertEqual(self.number("SELECT count(*) FROM comp_run_snapshot_tasks WHERE state <> 'SUCCESS'"), 0)
+        # What had ended and was forgotten by the backend when the store lost its end is another attempt.
+        for effect, times in Counter(self.effects()).items():
+            self.assertEqual(times, 1, f"an attempt begun twice: {effect}\n{self.log_of_all()}")
+        self.assertEqual(self.number("SELECT count(*) FROM comp_runs WHERE fence >> 40 <> 1"), 0)
 
 
 class WakeUps(OwnServers):

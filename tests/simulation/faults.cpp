@@ -12,7 +12,8 @@ constexpr std::array<std::string_view, call_count> call_names{
 constexpr std::array<std::string_view, fault_count> fault_names{
     "none",           "crash",         "crash, unanswered", "pause",      "pause, unanswered", "refused",         "answer lost",
     "late",           "partly",        "doubled",           "silent",     "message lost",      "message doubled", "message late",
-    "channel closed", "lease expired", "stream lost",       "sent again", "cancelled",         "clock jumped"};
+    "channel closed", "lease expired", "stream lost",       "sent again", "cancelled",         "clock jumped",
+    "failover"};
 
 bool is_store(Call call) { return call >= Call::create_run && call <= Call::read; }
 bool reads(Call call) { return call == Call::read || call == Call::lives || call == Call::outbox; }
@@ -55,7 +56,8 @@ bool can_strike(Fault fault, Call call, bool visiting) {
     case Fault::partly:
     case Fault::doubled: return is_act(call);
     case Fault::silent: return call == Call::observe;
-    case Fault::clock_jumped: return is_store(call);
+    case Fault::clock_jumped:
+    case Fault::failover: return is_store(call);
     case Fault::message_lost:
     case Fault::message_doubled:
     case Fault::message_late: return call == Call::publish;
@@ -77,14 +79,15 @@ void Table::add(const Table& other) {
   }
 }
 
-Faults::Faults(World& world) : world_(world) {
+Faults::Faults(World& world, bool fails_over) : world_(world) {
   if (world_.one_in(10)) return;
   left_ = static_cast<std::uint32_t>(1 + world_.below(world_.one_in(3) ? 40 : 8));
   const auto scale = static_cast<std::uint32_t>(1 + world_.below(3));
   const bool few = world_.one_in(2);  // few kinds, often; or all, seldom
   for (int i = 1; i < fault_count; ++i) {
     const auto fault = static_cast<Fault>(i);
-    if (few && !world_.one_in(4)) continue;
+    const bool chosen = !few || world_.one_in(4);
+    if (fault == Fault::failover ? !fails_over : !chosen) continue;
     mix_.push_back({fault, (few ? 60U : 12U) * scale});
   }
 }

@@ -67,8 +67,9 @@ enum class Fault : std::uint8_t {
   sent_again,      ///< a job of the run that is visited, sent before, arrives once more
   cancelled,       ///< the user cancels the run that is visited
   clock_jumped,    ///< the store's clock, to and fro (R5)
+  failover,        ///< once: the store's standby hears no more; once again: it becomes the store, without the last commits
 };
-inline constexpr int fault_count = 20;
+inline constexpr int fault_count = 21;
 [[nodiscard]] std::string_view to_text(Fault fault);
 /// Whether this can happen at this call. @param visiting  the coroutine holds a message of a run
 [[nodiscard]] bool can_strike(Fault fault, Call call, bool visiting);
@@ -87,7 +88,8 @@ struct Table {
 /// The faults of one world: each draws its own mix.
 class Faults {
  public:
-  explicit Faults(World& world);
+  /// @param fails_over  the store may lose its last commits in this world
+  Faults(World& world, bool fails_over);
   /// What strikes the call that is about to be made; counted.
   Fault strike(Call before, Call call, bool visiting);
   /// What strikes between the effect and the answer.

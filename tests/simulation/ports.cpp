@@ -13,9 +13,11 @@ Error away(std::string_view whose) {
 core::Duration some_time(World& world) { return core::Duration(world.below(world.one_in(3) ? 20'000'000 : 100'000)); }
 
 template <class T>
-awaitable<void> happen_later(World& world, core::Duration after, std::function<awaitable<Result<T>>()> effect,
+awaitable<void> happen_later(Wire& wire, core::Duration after, std::function<awaitable<Result<T>>()> effect,
                              std::function<void(const Result<T>&, bool told)> shows) {
-  co_await world.sleep(after);
+  const auto store = wire.stores;
+  co_await wire.world.sleep(after);
+  if (wire.stores != store) co_return;
   const auto answer = co_await effect();
   if (shows) shows(answer, false);
 }
@@ -83,7 +85,7 @@ awaitable<Result<T>> SimulatedStore::ask(Call call, std::string about, std::func
   const auto fault = co_await seat_.before(call);
   if (fault == Fault::refused) co_return fail(away("store"));
   if (fault == Fault::late) {
-    wire_.world.spawn(wire_.who, happen_later<T>(wire_.world, some_time(wire_.world), std::move(effect), std::move(shows)));
+    wire_.world.spawn(wire_.who, happen_later<T>(wire_, some_time(wire_.world), std::move(effect), std::move(shows)));
     co_return fail(away("store"));
   }
   auto answer = co_await effect();
@@ -173,7 +175,7 @@ awaitable<Result<Woken>> SimulatedStore::release_held(core::RunKey run) {
 awaitable<Result<std::vector<Outgoing>>> SimulatedStore::outbox(core::Duration age, std::size_t max) {
   return ask<std::vector<Outgoing>>(Call::outbox, {}, [&inner = inner_, age, max] { return inner.outbox(age, max); }, {});
 }
-awaitable<Result<void>> SimulatedStore::told(std::vector<std::int64_t> messages) {
+awaitable<Result<void>> SimulatedStore::told(std::vector<MessageId> messages) {
   return ask<void>(
       Call::told, {}, [&inner = inner_, messages] { return inner.told(messages); },
       [&truth = truth_, messages](const Result<void>& answer, bool) {

@@ -21,6 +21,7 @@ struct Wire {
   Truth& truth;
   std::map<World::Who, MemoryBackend*> clients;  ///< of those who live
   std::map<core::RunKey, std::vector<core::Job>> sent;
+  int stores = 1;  ///< how many have been the store until now: what is on its way to an old one never arrives
 };
 
 class SimulatedStore final : public Store {
@@ -42,7 +43,7 @@ class SimulatedStore final : public Store {
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override { return inner_.held(max); }
   awaitable<Result<Woken>> release_held(core::RunKey run) override;
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
-  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override;
+  awaitable<Result<void>> told(std::vector<MessageId> messages) override;
   awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override {
     return inner_.changed(std::move(runs));
   }

@@ -95,6 +95,7 @@ Scenario any_scenario(World& world) {
   scenario.stops_at_the_end = world.one_in(4);
   scenario.no_lock = world.one_in(12);
   scenario.impatient = world.one_in(16);
+  scenario.fails_over = !scenario.sqlite && world.one_in(4);
   scenario.cluster.slots = static_cast<std::uint32_t>(1 + world.below(8));
   scenario.cluster.forgets_cancelled = world.one_in(2);
   scenario.policy.announce = !scenario.sqlite;

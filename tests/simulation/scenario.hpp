@@ -21,6 +21,7 @@ struct Scenario {
   std::uint32_t replicas = 2;
   bool sqlite = false;
   bool no_lock = false;           ///< the lock service is away until the faults stop: the fence alone protects
+  bool fails_over = false;        ///< the store may lose its last commits
   bool impatient = false;         ///< somebody wakes the runs again and again
   bool stops_at_the_end = false;  ///< replicas are told to stop when all is done
   MemoryCluster::Options cluster;

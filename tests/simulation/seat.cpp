@@ -48,6 +48,7 @@ awaitable<Fault> Seat::before(Call call) {
     case Fault::stream_lost: breaks_.lose_stream(); break;
     case Fault::sent_again: breaks_.send_again(*fibers_.of(id).visiting); break;
     case Fault::clock_jumped: breaks_.jump_clock(); break;
+    case Fault::failover: breaks_.fail_over(); break;
     case Fault::cancelled: breaks_.cancel(*fibers_.of(id).visiting); break;
     default: co_return fault;
   }

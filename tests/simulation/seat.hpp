@@ -55,6 +55,7 @@ struct Breaks {
   std::function<void(core::Duration span)> stopped;
   std::function<void(const core::RunKey&)> send_again;
   std::function<void()> jump_clock;                 ///< of the store
+  std::function<void()> fail_over;                  ///< of the store
   std::function<void(const core::RunKey&)> cancel;  ///< by the user, through another replica
 };
 

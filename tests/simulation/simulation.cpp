@@ -32,6 +32,9 @@ struct Servers {
   Scenario scenario;
   core::Duration jumped{};  ///< how far the store's clock is off
   std::function<void(const ReplicaId&)> declare_gone;
+  std::function<void()> part_standby;
+  std::function<bool()> become_standby;
+  std::function<void()> failed_over = [] {};
   std::unique_ptr<Store> kept;
   Store& store;
   MemoryBroker broker;
@@ -59,7 +62,7 @@ struct Servers {
             w, store, [this] { return world.wall() + jumped; }, broker, cluster, scenario.policy),
         wire{w, who, runtime, cluster, publisher, truth, {}, {}},
         story(w, telling),
-        faults(w) {
+        faults(w, scenario.fails_over) {
     cluster.watch({.begins = [this](const core::Job& job) { truth.begins(job); },
                    .tells =
                        [this](const JobId& job, std::string_view what) {
@@ -70,6 +73,12 @@ struct Servers {
   /// SQLite's clock is that of its process, and never goes back.
   void jump_clock() {
     if (!scenario.sqlite) jumped += core::Duration(static_cast<std::int64_t>(world.below(40'000'000)) - 20'000'000);
+  }
+  void fail_over() {
+    if (!become_standby()) return part_standby();
+    ++wire.stores;
+    truth.failed_over();
+    failed_over();
   }
   /// Somebody cancels it, and nothing goes wrong with that.
   void cancel(const core::RunKey& run) {
@@ -91,6 +100,8 @@ struct Servers {
     if (!scenario.sqlite) {
       auto memory = std::make_unique<MemoryStore>([this] { return world.wall() + jumped; });
       declare_gone = [&store = *memory](const ReplicaId& replica) { store.declare_gone(replica); };
+      part_standby = [&store = *memory] { store.part_standby(); };
+      become_standby = [&store = *memory] { return store.fail_over(); };
       return memory;
     }
     auto sqlite = SqliteStore::open(runtime, {.path = ":memory:"});
@@ -150,6 +161,7 @@ struct Replica {
                  .stopped = [this](core::Duration span) { servers.truth.stopped(who, span); },
                  .send_again = [this](const core::RunKey& run) { send_again(run); },
                  .jump_clock = [this] { servers.jump_clock(); },
+                 .fail_over = [this] { servers.fail_over(); },
                  .cancel = [this](const core::RunKey& run) { servers.cancel(run); }});
     s.truth.joined(who, ReplicaId(name), client);
     s.wire.clients[who] = &client;
@@ -223,6 +235,7 @@ class Simulation {
       places_.push_back({.letter = static_cast<char>('A' + i)});
       begin(places_.back());
     }
+    servers_.failed_over = [this] { ask_again_for_what_was_lost(); };
     outcome_.seed = seed;
   }
   ~Simulation() { world_.end(); }
@@ -307,6 +320,23 @@ class Simulation {
     }
   }
 
+  // A user who was told yes, and finds nothing of it.
+  void ask_again_for_what_was_lost() {
+    servers_.story.say("store", "has failed over and lost its last commits");
+    for (auto& wish : wishes_) {
+      if (!wish.started || !wish.run) continue;
+      const auto view = world_.look(servers_.store.run(*wish.run));
+      if (view) {
+        wish.cancelled = wish.cancelled && view->record.desire != core::Desire::run;
+      } else {
+        wish.started = wish.cancelled = false;
+        wish.run.reset();
+      }
+      wish.next = world_.now() + core::Duration(100ms);
+    }
+    next_look_ = std::min(next_look_, world_.now() + core::Duration(100ms));
+  }
+
   void ask(Wish& wish) {
     std::vector<Replica*> alive;
     for (auto& place : places_)
@@ -323,7 +353,8 @@ class Simulation {
     auto started =
         co_await start_run(replica.runtime, replica.store, replica.files, replica.worker.wakeups(), wish.order->request, Host{});
     wish.asking = false;
-    if (!started) {
+    const bool lost = started && started->run && !simulation.world_.look(simulation.servers_.store.run(*started->run));
+    if (!started || lost) {
       wish.next = simulation.world_.now() + core::Duration(100ms);
       co_return;
     }
@@ -393,7 +424,7 @@ class Simulation {
 
   void look_at_the_end() {
     outcome_.strays = servers_.cluster.stray().size();
-    if (outcome_.strays > 0 && outcome_.crashes == 0)
+    if (outcome_.strays > 0 && outcome_.crashes == 0 && servers_.wire.stores == 1)
       servers_.truth.violate("a late job is held for ever: " + servers_.cluster.stray().front().value());
     if (violated() || !servers_.scenario.stops_at_the_end) return;
     for (auto& place : places_) {

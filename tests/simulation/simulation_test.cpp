@@ -88,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(, SimulationFinds,
                                          core::Mutant::early_ack, core::Mutant::no_claim, core::Mutant::no_bar,
                                          core::Mutant::early_release, core::Mutant::success_before_outputs,
                                          core::Mutant::no_next_event, core::Mutant::message_first, core::Mutant::woken_ignored,
-                                         core::Mutant::told_first),
+                                         core::Mutant::told_first, core::Mutant::fence_given_twice),
                          [](const auto& info) { return std::string(core::to_text(info.param)); });
 
 #endif

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/decide.hpp"
+#include "core/run_row.hpp"
 
 namespace baton::simulation {
 namespace {
@@ -56,6 +57,7 @@ void Truth::created(const Result<core::RunKey>& run) {
   auto definition = world_.look(store_.definition(*run));
   BATON_ASSERT(definition.has_value());
   auto& truth = runs_[*run];
+  truth = {};
   truth.definition = *definition;
   by_id_[truth.definition->id] = *run;
   const auto tasks = world_.look(store_.tasks(*run, Fence::none()));
@@ -66,10 +68,10 @@ void Truth::created(const Result<core::RunKey>& run) {
 void Truth::began(const BeginPass& pass, const Result<core::Ticket>& ticket) {
   if (!ticket) return doubt(pass.run);
   auto& run = runs_.at(pass.run);
-  if (ticket->fence <= run.newest)
+  if (ticket->fence <= run.highest)
     violate(core::to_text(pass.run) + ": begin_pass gave fence " + std::to_string(ticket->fence.value()) + " twice");
-  run.newest = ticket->fence;
-  run.begun_by = pass.replica;
+  run.newest = run.highest = ticket->fence;
+  run.begun_by[ticket->fence] = pass.replica;
 }
 
 void Truth::committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer) {
@@ -83,7 +85,7 @@ void Truth::committed(const core::Ticket& ticket, const core::Decision& decision
   if (ticket.fence != run.newest)
     violate(core::to_text(key) + ": a commit with fence " + std::to_string(ticket.fence.value()) + " was taken, the newest is " +
             std::to_string(run.newest.value()));
-  run.follower = run.begun_by;
+  run.follower = run.begun_by[ticket.fence];
   for (const auto& attempt : decision.attempts) {
     check_attempt(run, attempt);
     run.attempts[attempt.job] = attempt;
@@ -97,12 +99,42 @@ void Truth::committed(const core::Ticket& ticket, const core::Decision& decision
 }
 
 void Truth::announced(const std::vector<Outgoing>& messages) {
-  for (const auto& message : messages) untold_[message.id] = message.run;
+  for (const auto& message : messages) untold_[message.name()] = message.run;
 }
-void Truth::removed(const std::vector<std::int64_t>& messages) {
-  for (const auto id : messages)
-    if (const auto found = untold_.find(id); found != untold_.end())
+void Truth::removed(const std::vector<MessageId>& messages) {
+  for (const auto& name : messages)
+    if (const auto found = untold_.find(name); found != untold_.end())
       violate(core::to_text(found->second) + ": a message was removed from the outbox, and nobody has heard it");
+}
+
+void Truth::failed_over() {
+  ++incarnation_;
+  for (auto at = runs_.begin(); at != runs_.end();) {
+    auto& [key, run] = *at;
+    const auto view = world_.look(store_.run(key));
+    if (!view || view->uuid != run.definition->uuid) {
+      at = runs_.erase(at);
+      continue;
+    }
+    run.newest = view->fence;
+    run.follower = view->follower;
+    run.attempts.clear();
+    for (auto& attempt : *world_.look(store_.attempts(key, std::nullopt))) run.attempts[attempt.job] = std::move(attempt);
+    for (auto& task : *world_.look(store_.tasks(key, Fence::none()))) run.tasks[task.record.task] = std::move(task.record);
+    message_lost_.insert(key);
+    ++at;
+  }
+  std::erase_if(by_id_, [&](const auto& entry) { return !runs_.contains(entry.second); });
+  untold_.clear();
+  for (const auto& message : *world_.look(store_.outbox(core::Duration::min() / 2, 1'000'000))) untold_[message.name()] = message.run;
+  doubt_all();
+}
+
+bool Truth::is_looked_after(const JobId& job) const {
+  const auto found = jobs_.find(job);
+  if (incarnation_ == 0 || found == jobs_.end()) return true;
+  const auto run = runs_.find(found->second.first);
+  return run != runs_.end() && run->second.attempts.contains(job);
 }
 
 // A task's row as a pass has just written it.
@@ -159,6 +191,7 @@ void Truth::begins(const core::Job& job) {
   if (!begun_.insert(job.id).second) return violate(who + ": two beginnings of one job");
   const auto known = jobs_.find(job.id);
   if (known == jobs_.end()) return violate(who + ": began without an attempt in the store");
+  if (!is_looked_after(job.id)) return;  // sent by a commit that the store has lost
   const auto& run = runs_.at(known->second.first);
   // Where the cancel patience ran out nothing is proven, and killing it stays owed (R11).
   const auto& attempt = run.attempts.at(job.id);
@@ -288,6 +321,7 @@ bool Truth::has_message(const core::RunKey& key) const {
 // A push that was not yet made a wake-up, or a follower whose absence the manager sees.
 bool Truth::somebody_knows(const core::RunKey& key, const RunTruth& run) const {
   if (run.follower != ReplicaId() && !alive_.contains(run.follower)) return true;
+  if (core::incarnation_of(run.newest) < incarnation_) return true;
   return std::ranges::any_of(seated_, [&](const auto& entry) {
     const auto& [who, seat] = entry;
     return seat.news.contains(key) || seat.backend->has_pushes(key) || seat.backend->is_fetching(key);
@@ -349,8 +383,10 @@ std::optional<std::string> Truth::unfinished(const core::RunKey& key) {
 }
 
 std::optional<std::string> Truth::leftover() const {
-  if (const auto held = cluster_.held(); !held.empty()) return "held in the backend: " + held.front().value();
-  if (const auto executing = cluster_.executing(); !executing.empty()) return "still executing: " + executing.front().value();
+  for (const auto& job : cluster_.held())
+    if (is_looked_after(job)) return "held in the backend: " + job.value();
+  for (const auto& job : cluster_.executing())
+    if (is_looked_after(job)) return "still executing: " + job.value();
   if (!untold_.empty()) return core::to_text(untold_.begin()->second) + ": a message was never heard";
   for (const auto& [key, run] : runs_) {
     for (Index i = 0; i < run.tasks.size(); ++i)

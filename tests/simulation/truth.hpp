@@ -30,8 +30,10 @@ class Truth {
   void begins(const core::Job& job);
   /// These are in the outbox now; each must be heard before it is removed.
   void announced(const std::vector<Outgoing>& messages);
-  void heard(const Outgoing& message) { untold_.erase(message.id); }
-  void removed(const std::vector<std::int64_t>& messages);
+  void heard(const Outgoing& message) { untold_.erase(message.name()); }
+  void removed(const std::vector<MessageId>& messages);
+  /// The store has lost its last commits: what it says now is the case, but for what jobs have done and which fences were given.
+  void failed_over();
   /// The replica has these pushes in its memory now; `handed`: and its worker has them.
   void pushed(World::Who who, const std::vector<Push>& pushes, bool handed);
   /// A number for woke(): what was pushed until now.
@@ -78,8 +80,10 @@ class Truth {
     std::shared_ptr<const core::RunDefinition> definition;
     std::vector<core::TaskRecord> tasks;
     std::map<JobId, core::AttemptRecord> attempts;
-    Fence newest;
-    ReplicaId begun_by, follower;
+    Fence newest;        ///< of its row
+    Fence highest;       ///< ever given
+    std::map<Fence, ReplicaId> begun_by;
+    ReplicaId follower;
   };
   struct Seated {
     ReplicaId replica;
@@ -91,6 +95,8 @@ class Truth {
   void check_attempt(const RunTruth& run, const core::AttemptRecord& attempt);
   void check_unchanged(const core::RunKey& key, const RunTruth& run);
   void leave_to_the_audit(const core::RunKey& key);
+  /// The store knows of its attempt; what it does not, since it has failed over, nobody looks after.
+  [[nodiscard]] bool is_looked_after(const JobId& job) const;
   [[nodiscard]] bool has_message(const core::RunKey& key) const;
   [[nodiscard]] bool somebody_knows(const core::RunKey& key, const RunTruth& run) const;
   [[nodiscard]] std::optional<std::string> left_to_do(const RunTruth& run, const RunView& view) const;
@@ -111,7 +117,8 @@ class Truth {
   std::map<core::RunKey, int> flying_;
   std::map<core::RunKey, std::map<World::Who, core::Duration>> promised_;  ///< messages that will be sent, and until when
   std::set<core::RunKey> message_lost_;          ///< since the mark is pending: what the sweep for lost messages is for
-  std::map<std::int64_t, core::RunKey> untold_;  ///< messages of the outbox that nobody has heard yet
+  std::map<MessageId, core::RunKey> untold_;     ///< messages of the outbox that nobody has heard yet
+  std::int64_t incarnation_ = 0;                 ///< of the store
   std::uint64_t last_push_ = 0;
   std::size_t commits_ = 0;
   std::optional<std::string> violation_;

@@ -84,6 +84,7 @@ core::OwedRecord owed_of(const core::AttemptRecord& attempt) {
 // Every public method of the store is one call of a method here, and none of these waits: that makes it a transaction.
 struct MemoryStore::State {
   std::function<core::Instant()> clock;
+  std::int64_t incarnation = 0;
   std::int64_t last_run = 0;
   std::map<RunKey, StoredRun> runs;
   std::map<RunId, RunKey> by_id;
@@ -203,7 +204,7 @@ Result<core::Ticket> MemoryStore::State::begin(const BeginPass& pass) {
   auto* run = find(pass.run);
   if (run == nullptr) return fail(core::run_not_found(pass.run));
   const auto now = clock();
-  const auto begun = core::begin_pass(run->row, pass.replica, pass.excused, pass.failure, now);
+  const auto begun = core::begin_pass(run->row, pass.replica, pass.excused, pass.failure, incarnation, now);
   if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run->row, now));
   core::Ticket ticket{
       .run = run->definition->id, .fence = run->row.fence, .mark = run->row.scheduled, .now = now, .record = run->row.record};
@@ -338,7 +339,7 @@ awaitable<Result<std::vector<RunKey>>> MemoryStore::due(DuePolicy policy, std::s
   std::vector<RunKey> found;
   for (const auto& [id, key] : state_->by_id) {
     if (found.size() == max) break;
-    if (core::due(state_->runs.at(key).row, policy.revisit, policy.lost, now)) found.push_back(key);
+    if (core::due(state_->runs.at(key).row, policy.revisit, policy.lost, state_->incarnation, now)) found.push_back(key);
   }
   co_return found;
 }
@@ -380,10 +381,10 @@ awaitable<Result<std::vector<Outgoing>>> MemoryStore::outbox(core::Duration age,
   co_return found;
 }
 
-awaitable<Result<void>> MemoryStore::told(std::vector<std::int64_t> messages) {
-  for (const auto id : messages) {
-    const auto found = state_->outbox.find(id);
-    if (found == state_->outbox.end()) continue;
+awaitable<Result<void>> MemoryStore::told(std::vector<MessageId> messages) {
+  for (const auto& name : messages) {
+    const auto found = state_->outbox.find(name.number);
+    if (found == state_->outbox.end() || found->second.message.fence != name.fence) continue;
     auto& run = state_->runs.at(found->second.message.run);
     --run.untold;
     run.reopen();
@@ -402,6 +403,17 @@ awaitable<Result<std::vector<RunKey>>> MemoryStore::changed(std::vector<Watched>
 }
 
 void MemoryStore::declare_gone(const ReplicaId& replica) { state_->gone.insert(replica); }
+
+void MemoryStore::part_standby() { standby_ = std::make_unique<State>(*state_); }
+
+bool MemoryStore::fail_over() {
+  if (!standby_) return false;
+  standby_->incarnation = state_->incarnation + 1;
+  standby_->joined = std::move(state_->joined);  // who lives connects again
+  standby_->gone = std::move(state_->gone);
+  state_ = std::move(standby_);
+  return true;
+}
 
 awaitable<Result<std::vector<RunKey>>> MemoryStore::orphans(std::size_t max) {
   const auto now = state_->clock();

@@ -31,7 +31,7 @@ class MemoryStore final : public Store {
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;
   awaitable<Result<Woken>> release_held(core::RunKey run) override;
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
-  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override;
+  awaitable<Result<void>> told(std::vector<MessageId> messages) override;
   awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override;
   awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) override;
   awaitable<Result<RunView>> run(core::RunKey run) override;
@@ -42,10 +42,14 @@ class MemoryStore final : public Store {
 
   /// What a server learns when a replica's connection breaks; until it joins again.
   void declare_gone(const ReplicaId& replica);
+  /// From now on a standby hears no more of this store …
+  void part_standby();
+  /// … and becomes it: what was committed since is lost. False: there is no standby that lags behind.
+  bool fail_over();
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<State> state_, standby_;
 };
 
 }  // namespace baton

@@ -348,12 +348,17 @@ awaitable<Result<std::vector<Outgoing>>> PostgresStore::outbox(core::Duration ag
   co_return list_of<Outgoing>(*rows, store::read_message);
 }
 
-awaitable<Result<void>> PostgresStore::told(std::vector<std::int64_t> messages) {
+awaitable<Result<void>> PostgresStore::told(std::vector<MessageId> messages) {
   if (messages.empty()) co_return Result<void>();
+  std::vector<std::int64_t> numbers, fences;
+  for (const auto& name : messages) {
+    numbers.push_back(name.number);
+    fences.push_back(name.fence.value());
+  }
   Calls calls;
   calls.push_back({&no_flush, Parameters()});  // lost, they are told again: at least once
   for (const auto* statement : {&sql::lock_told, &sql::close_told, &sql::remove_told})
-    calls.push_back({statement, Parameters(messages)});
+    calls.push_back({statement, Parameters(numbers, fences)});
   auto answers = co_await parts_->run(std::move(calls));
   if (!answers) co_return fail(answers.error());
   co_return Result<void>();

@@ -48,7 +48,7 @@ class PostgresStore final : public Store {
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;
   awaitable<Result<Woken>> release_held(core::RunKey run) override;
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
-  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override;
+  awaitable<Result<void>> told(std::vector<MessageId> messages) override;
   awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override;
   awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) override;
   awaitable<Result<RunView>> run(core::RunKey run) override;

@@ -24,6 +24,9 @@ using postgres::Statement;
 #define RESTS(row) "(" row ".held_since IS NOT NULL AND " row ".desire = 'run')"
 #define OWES "EXISTS (SELECT 1 FROM comp_task_attempts a WHERE a.run_id = r.run_id AND a.owed <> 'nothing')"
 #define MICROSECONDS(count) "(interval '1 microsecond' * " count "::bigint)"
+// How often the server was promoted or restored, from 0: the timeline of its log. High part of a fence (core::incarnation_of).
+#define INCARNATION "(('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint - 1)"
+#define INCARNATION_SHIFT "40"
 // A replica whose lock is held lives.
 #define LIVING                                                                                              \
   "SELECT p.id FROM replicas p JOIN pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted" \
@@ -167,7 +170,7 @@ inline constexpr Statement begin_pass{
     " WHEN 'backing off' THEN least(r.wake_at, j.now + " BACK_OFF("j.failures") ") WHEN 'held' THEN NULL ELSE r.wake_at END,"
     " last_failure = CASE WHEN j.step = 'pass' AND j.failures > 0"
     " THEN 'pass ' || r.fence || ' of ' || r.begun_by || ' began and did not commit' || $6::text ELSE r.last_failure END,"
-    " fence = r.fence + (j.step = 'pass')::integer,"
+    " fence = CASE j.step WHEN 'pass' THEN greatest(r.fence, " INCARNATION " << " INCARNATION_SHIFT ") + 1 ELSE r.fence END,"
     " begun_by = CASE WHEN j.step = 'pass' THEN $4::text ELSE r.begun_by END"
     " FROM judged j WHERE r.run_id = j.run_id"
     " RETURNING j.step, j.now, r.failures, " RUN_COLUMNS};
@@ -289,7 +292,7 @@ inline constexpr Statement write_progress{
 // core::due. Rows that somebody is writing just now are left for the next time.
 inline constexpr Statement due{
     "due",
-    "WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),"
+    "WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now, " INCARNATION " AS incarnation),"
     " found AS (SELECT r.run_id, " PENDING("r") " AS pending, coalesce(r.wake_at <= clock.now, false) AS reached,"
     " (r.published IS NULL OR r.published > clock.now OR r.published + least(" MICROSECONDS("$2")
     " * power(2, least(r.republished, 20)), interval '10 minutes') <= clock.now) AS overdue, clock.now"
@@ -297,7 +300,8 @@ inline constexpr Statement due{
     " AND CASE WHEN " PENDING("r")
     " THEN r.published IS NULL OR r.published > clock.now OR r.published + least(" MICROSECONDS("$2")
     " * power(2, least(r.republished, 20)), interval '10 minutes') <= clock.now OR (r.failures > 0 AND r.wake_at <= clock.now)"
-    " ELSE r.scheduled IS NULL OR r.wake_at <= clock.now OR r.processed + " MICROSECONDS("$1") " <= clock.now END"
+    " ELSE r.scheduled IS NULL OR r.wake_at <= clock.now OR r.processed + " MICROSECONDS("$1") " <= clock.now"
+    " OR r.fence >> " INCARNATION_SHIFT " < clock.incarnation END"
     " ORDER BY r.run_id LIMIT $3::bigint FOR NO KEY UPDATE OF r SKIP LOCKED),"
     " written AS (UPDATE comp_runs r SET"
     " scheduled = CASE WHEN f.pending THEN r.scheduled ELSE " MARK("f.now") " END, published = f.now,"
@@ -328,17 +332,21 @@ inline constexpr Statement outbox{
     " o.attempt, o.platform_ok, o.text, o.level, o.at FROM outbox o JOIN comp_runs r ON r.run_id = o.run_id"
     " WHERE o.created <= clock_timestamp() - " MICROSECONDS("$1") " ORDER BY o.id LIMIT $2::bigint"};
 // All three in one transaction: with the runs locked no commit can add what the last one does not see.
+#define TOLD(row) "(" row ".id, " row ".fence) IN (SELECT id, fence FROM unnest($1::bigint[], $2::bigint[]) named(id, fence))"
 inline constexpr Statement lock_told{
     "lock_told",
-    "SELECT run_id FROM comp_runs WHERE run_id IN (SELECT run_id FROM outbox WHERE id = ANY ($1::bigint[]))"
+    "SELECT run_id FROM comp_runs WHERE run_id IN (SELECT o.run_id FROM outbox o WHERE o.id = ANY ($1::bigint[]) AND " TOLD("o") ")"
     " ORDER BY run_id FOR NO KEY UPDATE"};
 inline constexpr Statement close_told{
     "close_told",
-    "UPDATE comp_runs r SET open = false WHERE r.run_id IN (SELECT run_id FROM outbox WHERE id = ANY ($1::bigint[])) AND r.open"
+    "UPDATE comp_runs r SET open = false WHERE r.run_id IN"
+    " (SELECT o.run_id FROM outbox o WHERE o.id = ANY ($1::bigint[]) AND " TOLD("o") ") AND r.open"
     " AND r.result IN " FINAL
     " AND NOT " PENDING("r") " AND NOT " OWES
-                             " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.run_id AND o.id <> ALL ($1::bigint[]))"};
-inline constexpr Statement remove_told{"remove_told", "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"};
+                             " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.run_id AND NOT " TOLD("o") ")"};
+inline constexpr Statement remove_told{"remove_told",
+                                       "DELETE FROM outbox o WHERE o.id = ANY ($1::bigint[]) AND " TOLD("o")};
+#undef TOLD
 
 // ---- reading -------------------------------------------------------------------------------------------------------------
 inline constexpr Statement changed_runs{
@@ -386,6 +394,8 @@ inline constexpr Statement jobs_by_state{
 #undef OWES
 #undef MICROSECONDS
 #undef LIVING
+#undef INCARNATION
+#undef INCARNATION_SHIFT
 #undef RUN_COLUMNS
 #undef TASK_COLUMNS
 #undef ATTEMPT_COLUMNS

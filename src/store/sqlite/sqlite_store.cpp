@@ -73,7 +73,7 @@ awaitable<Result<Woken>> SqliteStore::release_held(core::RunKey run) {
   return in_lane([work = work_.get(), run = std::move(run)] { return work->release_held(run); });
 }
 awaitable<Result<std::vector<Outgoing>>> SqliteStore::outbox(core::Duration, std::size_t) { co_return std::vector<Outgoing>{}; }
-awaitable<Result<void>> SqliteStore::told(std::vector<std::int64_t>) { co_return Result<void>{}; }
+awaitable<Result<void>> SqliteStore::told(std::vector<MessageId>) { co_return Result<void>{}; }
 awaitable<Result<std::vector<core::RunKey>>> SqliteStore::changed(std::vector<Watched> runs) {
   return in_lane([work = work_.get(), runs = std::move(runs)] { return work->changed(runs); });
 }

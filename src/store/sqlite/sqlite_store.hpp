@@ -44,7 +44,7 @@ class SqliteStore final : public Store {
   awaitable<Result<Woken>> release_held(core::RunKey run) override;
   /// There is no outbox here: nobody subscribes to an embedded Baton. These two answer with nothing.
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
-  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override;
+  awaitable<Result<void>> told(std::vector<MessageId> messages) override;
   awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override;
   awaitable<Result<std::vector<RunView>>> runs(ProjectId project, std::size_t max) override;
   awaitable<Result<RunView>> run(core::RunKey run) override;

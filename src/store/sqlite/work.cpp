@@ -12,6 +12,9 @@ using sqlite::StoredRun;
 
 namespace {
 
+// A file that was put back has nobody who remembers another one: the process that works on it read it whole.
+constexpr std::int64_t incarnation = 0;
+
 RunView view_of(StoredRun run) {
   auto uuid = run.uuid.value();
   return {.id = run.id,
@@ -256,7 +259,7 @@ Result<core::Ticket> SqliteStore::Work::begin_pass(const BeginPass& pass) {
     auto& run = cached->run;
     const auto before = run.row;
     const auto time = now();
-    const auto begun = core::begin_pass(run.row, pass.replica, pass.excused, pass.failure, time);
+    const auto begun = core::begin_pass(run.row, pass.replica, pass.excused, pass.failure, incarnation, time);
     introduce(pass.replica);
     save(*cached, before);
     if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run.row, time));
@@ -349,7 +352,7 @@ Result<std::vector<core::RunKey>> SqliteStore::Work::mark_open_runs(std::size_t 
 Result<std::vector<core::RunKey>> SqliteStore::Work::due(DuePolicy policy, std::size_t max) {
   return write([&] {
     const auto time = now();
-    return mark_open_runs(max, [&](core::RunRow& row) { return core::due(row, policy.revisit, policy.lost, time); });
+    return mark_open_runs(max, [&](core::RunRow& row) { return core::due(row, policy.revisit, policy.lost, incarnation, time); });
   });
 }
 

@@ -189,7 +189,7 @@ TEST_P(StoreContract, what_a_commit_announces_waits_in_the_outbox_until_it_was_t
   }
   EXPECT_EQ(good(store().outbox(5s, 1)).size(), 1u);
 
-  done(store().told({first.id, 4711}));
+  done(store().told({first.name(), {.number = 4711, .fence = first.fence}}));
 
   EXPECT_EQ(good(store().outbox(0s, 10)).size(), 1u);
   done(store().told({}));
@@ -206,9 +206,9 @@ TEST_P(StoreContract, a_final_run_is_open_until_its_messages_were_told) {
   const auto committed = commit(begin(key), ends);
 
   EXPECT_TRUE(committed.open);
-  done(store().told({committed.messages[0].id}));
+  done(store().told({committed.messages[0].name()}));
   EXPECT_TRUE(view(key).open);
-  done(store().told({committed.messages[1].id}));
+  done(store().told({committed.messages[1].name()}));
   EXPECT_FALSE(view(key).open);
 }
 
@@ -226,7 +226,7 @@ TEST_P(StoreContract, told_messages_do_not_close_a_run_that_owes_something_else)
   ends.attempts.clear();
   const auto of_pending = commit(ticket, ends);
 
-  done(store().told({of_owing.messages[0].id, of_pending.messages[0].id}));
+  done(store().told({of_owing.messages[0].name(), of_pending.messages[0].name()}));
 
   EXPECT_TRUE(view(owing).open);
   EXPECT_TRUE(view(pending_run).open);

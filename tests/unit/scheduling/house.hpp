@@ -83,7 +83,7 @@ class ReachedStore final : public Store {
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override {
     return store_.outbox(age, max);
   }
-  awaitable<Result<void>> told(std::vector<std::int64_t> messages) override { return store_.told(std::move(messages)); }
+  awaitable<Result<void>> told(std::vector<MessageId> messages) override { return store_.told(std::move(messages)); }
   awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) override {
     return store_.changed(std::move(runs));
   }
