@@ -276,7 +276,33 @@ TEST(WithoutALock, replicas_that_fence_each_other_come_to_a_commit) {
   }
 }
 
+// ---- the store fails over, and has lost its last commits --------------------------------------------------------------------------
+
+/// The standby knows that t0 runs; the replica has read, and written, that it has succeeded and that t1 runs.
+bool ends_after_a_failover() {
+  House house;
+  auto& replica = house.replica();
+  house.fates["t0"].runs = 1s;
+  house.fates["t1"].runs = 2s;
+  const auto run = house.create({{}, {0}, {1}});
+  replica.worker.wakeups().wake(run, {});
+  house.until([&] { return house.task(run, 0).state == State::started; });
+  house.store.part_standby();
+  house.until([&] { return house.task(run, 1).state == State::started; });
+  house.store.fail_over();
+  EXPECT_EQ(house.task(run, 0).state, State::started);
+  const bool ended = house.ends(run, 1min);
+  for (const auto* node : {"t0", "t1", "t2"}) EXPECT_LE(house.beginnings(node), 1) << node;
+  return ended && house.task(run, 0).state == State::success;
+}
+
+TEST(Failover, what_was_read_of_lost_commits_is_forgotten_and_the_run_ends) { EXPECT_TRUE(ends_after_a_failover()); }
+
 #ifdef BATON_MUTANTS
+TEST(Failover, fails_where_lost_commits_are_counted_on) {
+  const Broken broken(core::Mutant::lost_commits_known);
+  EXPECT_FALSE(ends_after_a_failover());
+}
 TEST(Weakness, W01_fails_where_a_wake_up_of_a_pending_run_is_dropped) {
   const Broken broken(core::Mutant::wake_up_dropped);
   EXPECT_GT(hand_over_under_a_pass(), 600ms);
