@@ -95,7 +95,10 @@ struct Parser {
     if (command.verb != Verb::run) add_state(*sub);
     if (command.verb == Verb::run) add_run(*sub);
     if (command.verb == Verb::run || command.verb == Verb::plan) add_selection(*sub);
-    if (command.verb == Verb::plan || command.verb == Verb::why) add_values(*sub);
+    if (command.verb == Verb::plan || command.verb == Verb::why) {
+      add_values(*sub);
+      add_out(*sub, "Where results would go (default: baton-out beside FILE)");
+    }
     if (command.verb == Verb::history)
       sub->add_option("-n,--newest", options.newest, "How many runs to list (default: 20)")
           ->check(CLI::Range(1U, 100'000U).description(""))
@@ -173,8 +176,10 @@ struct Parser {
         ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
         ->type_name("SCALE");
     add_state(sub);
-    sub.add_option("--out", options.out, "Where results go (default: baton-out beside FILE)")->type_name("DIR");
+    add_out(sub, "Where results go (default: baton-out beside FILE)");
   }
+
+  void add_out(CLI::App& sub, const char* what) { sub.add_option("--out", options.out, what)->type_name("DIR"); }
 };
 
 Answer wrong(std::string what, std::string_view way_out, std::string_view command = {}) {

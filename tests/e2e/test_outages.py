@@ -184,8 +184,8 @@ class Failover(OwnServers):
         for _ in range(3):
             self.serve("--jobs", "4")
         for _ in range(RUNS):
-            self.begin(self.work(0.5))
-        self.eventually(lambda: len(self.effects()) > RUNS, "a part of the work has begun")
+            self.begin(self.work(1))
+        self.eventually(lambda: len(self.effects()) > 4, "a part of the work has begun")
         copy = self.copy()
         copied = self.commits()
         begun = len(self.effects())

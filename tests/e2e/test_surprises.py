@@ -46,7 +46,8 @@ class Changed(Workshop):
         self.pipeline({"a": {"run": "echo made > ${outputs.f}", "outputs": {"f": {"file": "f"}}}})
         self.baton("run", "p.yaml", "--out", "A", code=0)
 
-        self.assertIn("output-missing", self.baton("plan", "p.yaml", "--out", "B").out)
+        self.assertEqual(self.plan("p.yaml", "--out", "A"), {})
+        self.assertEqual(self.plan("p.yaml", "--out", "B"), {"a": ["output-missing"]})
         self.baton("run", "p.yaml", "--out", "B", code=0)
 
         self.assertEqual((self.folder / "B/a/f").read_text(), "made\n")
@@ -85,6 +86,6 @@ class Gone(Workshop):
     def test_a_folder_that_was_removed_is_no_crash(self):
         gone = self.folder / "gone"
         gone.mkdir()
-        told = subprocess.run(["/bin/sh", "-c", f"rmdir '{gone}'; '{BATON}' status"], cwd=gone, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+        told = subprocess.run(["/bin/sh", "-c", f"rmdir '{gone}'; '{BATON}' status"], cwd=gone, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
 
-        self.assertEqual(told.returncode, 2, told.stderr)
+        self.assertEqual(told.returncode, 0, told.stderr)

@@ -119,14 +119,18 @@ void Truth::failed_over() {
     run.newest = view->fence;
     run.follower = view->follower;
     run.attempts.clear();
-    for (auto& attempt : *world_.look(store_.attempts(key, std::nullopt))) run.attempts[attempt.job] = std::move(attempt);
-    for (auto& task : *world_.look(store_.tasks(key, Fence::none()))) run.tasks[task.record.task] = std::move(task.record);
+    const auto attempts = world_.look(store_.attempts(key, std::nullopt));
+    for (const auto& attempt : *attempts) run.attempts[attempt.job] = attempt;
+    const auto tasks = world_.look(store_.tasks(key, Fence::none()));
+    for (const auto& task : *tasks) run.tasks[task.record.task] = task.record;
     message_lost_.insert(key);
     ++at;
   }
   std::erase_if(by_id_, [&](const auto& entry) { return !runs_.contains(entry.second); });
   untold_.clear();
-  for (const auto& message : *world_.look(store_.outbox(core::Duration::min() / 2, 1'000'000))) untold_[message.name()] = message.run;
+  const auto outbox = world_.look(store_.outbox(core::Duration::min() / 2, 1'000'000));
+  for (const auto& message : *outbox)
+    if (!heard_.contains(message.name())) untold_[message.name()] = message.run;
   doubt_all();
 }
 
@@ -135,6 +139,16 @@ bool Truth::is_looked_after(const JobId& job) const {
   if (incarnation_ == 0 || found == jobs_.end()) return true;
   const auto run = runs_.find(found->second.first);
   return run != runs_.end() && run->second.attempts.contains(job);
+}
+
+// A late submission had been told of, and the store has lost that its release is owed again.
+bool Truth::was_left_by_a_failover(const JobId& job) const {
+  const auto found = jobs_.find(job);
+  if (incarnation_ == 0 || found == jobs_.end()) return false;
+  const auto attempts = world_.look(store_.attempts(found->second.first, std::nullopt));
+  return attempts && std::ranges::any_of(*attempts, [&](const core::AttemptRecord& attempt) {
+           return attempt.job == job && attempt.outcome != Outcome::open && attempt.owed == core::Owed::nothing;
+         });
 }
 
 // A task's row as a pass has just written it.
@@ -203,7 +217,8 @@ void Truth::begins(const core::Job& job) {
       violate(who + ": began before '" + run.definition->tasks[before].node.id.value() + "' had succeeded");
   for (const auto& other : cluster_.executing()) {
     const auto found = jobs_.find(other);
-    if (other != job.id && found != jobs_.end() && found->second == known->second && !cluster_.declared_dead(other))
+    if (other != job.id && found != jobs_.end() && found->second == known->second && is_looked_after(other) &&
+        !cluster_.declared_dead(other))
       violate(who + ": began while an earlier attempt runs");
   }
   doubt(job.run);
@@ -384,7 +399,7 @@ std::optional<std::string> Truth::unfinished(const core::RunKey& key) {
 
 std::optional<std::string> Truth::leftover() const {
   for (const auto& job : cluster_.held())
-    if (is_looked_after(job)) return "held in the backend: " + job.value();
+    if (is_looked_after(job) && !was_left_by_a_failover(job)) return "held in the backend: " + job.value();
   for (const auto& job : cluster_.executing())
     if (is_looked_after(job)) return "still executing: " + job.value();
   if (!untold_.empty()) return core::to_text(untold_.begin()->second) + ": a message was never heard";

@@ -30,7 +30,10 @@ class Truth {
   void begins(const core::Job& job);
   /// These are in the outbox now; each must be heard before it is removed.
   void announced(const std::vector<Outgoing>& messages);
-  void heard(const Outgoing& message) { untold_.erase(message.name()); }
+  void heard(const Outgoing& message) {
+    untold_.erase(message.name());
+    heard_.insert(message.name());
+  }
   void removed(const std::vector<MessageId>& messages);
   /// The store has lost its last commits: what it says now is the case, but for what jobs have done and which fences were given.
   void failed_over();
@@ -97,6 +100,7 @@ class Truth {
   void leave_to_the_audit(const core::RunKey& key);
   /// The store knows of its attempt; what it does not, since it has failed over, nobody looks after.
   [[nodiscard]] bool is_looked_after(const JobId& job) const;
+  [[nodiscard]] bool was_left_by_a_failover(const JobId& job) const;
   [[nodiscard]] bool has_message(const core::RunKey& key) const;
   [[nodiscard]] bool somebody_knows(const core::RunKey& key, const RunTruth& run) const;
   [[nodiscard]] std::optional<std::string> left_to_do(const RunTruth& run, const RunView& view) const;
@@ -118,6 +122,7 @@ class Truth {
   std::map<core::RunKey, std::map<World::Who, core::Duration>> promised_;  ///< messages that will be sent, and until when
   std::set<core::RunKey> message_lost_;          ///< since the mark is pending: what the sweep for lost messages is for
   std::map<MessageId, core::RunKey> untold_;     ///< messages of the outbox that nobody has heard yet
+  std::set<MessageId> heard_;
   std::int64_t incarnation_ = 0;                 ///< of the store
   std::uint64_t last_push_ = 0;
   std::size_t commits_ = 0;

@@ -234,17 +234,18 @@ TEST_F(PostgresMigration, it_says_first_and_does_it_once) {
   const auto said = check();
   ASSERT_TRUE(said) << said.error().what;
   EXPECT_EQ(said->from, 0);
-  EXPECT_EQ(said->applied, std::vector<std::string>{"0001_runs.sql"});
+  ASSERT_FALSE(said->applied.empty());
+  EXPECT_EQ(said->applied.front(), "0001_runs.sql");
   EXPECT_EQ(world_->execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'migration_test'")[0], "0");
 
   const auto done = migrate();
 
   ASSERT_TRUE(done) << done.error().what;
-  EXPECT_EQ(done->to, 1);
-  EXPECT_EQ(done->applied.size(), 1u);
+  EXPECT_EQ(done->to, said->to);
+  EXPECT_EQ(done->applied, said->applied);
   EXPECT_TRUE(done->existed.empty());
   EXPECT_TRUE(migrate()->applied.empty());
-  EXPECT_EQ(check()->from, 1);
+  EXPECT_EQ(check()->from, said->to);
 }
 
 TEST_F(PostgresMigration, several_at_once_do_it_once) {
@@ -255,11 +256,13 @@ TEST_F(PostgresMigration, several_at_once_do_it_once) {
   runtime_.run(gate->empty());
 
   std::size_t applied = 0;
+  std::int64_t all = 0;
   for (const auto& answer : answers) {
     ASSERT_TRUE(answer->has_value()) << answer->error().what;
     applied += (*answer)->applied.size();
+    all = std::max(all, (*answer)->to);
   }
-  EXPECT_EQ(applied, 1u);
+  EXPECT_EQ(applied, static_cast<std::size_t>(all));
 }
 
 TEST_F(PostgresMigration, tables_that_were_there_keep_their_rows_and_gain_columns) {
