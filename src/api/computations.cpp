@@ -81,7 +81,8 @@ Result<Request> request_of(const Wish& wish, Document& document, const json& giv
                  .where = "the body",
                  .way_out = "at most " + std::to_string(given_bytes_max) + " bytes beside `subgraph`"});
   if (kept.find("\\u0000") != std::string::npos)
-    return fail({.code = "api.invalid", .what = "a text holds the character NUL, which is not kept", .where = "the body", .way_out = {}});
+    return fail(
+        {.code = "api.invalid", .what = "a text holds the character NUL, which is not kept", .where = "the body", .way_out = {}});
   auto metadata = given.is_null() ? std::string() : metadata_of(given, document);
   return Request{.project = std::move(document.project),
                  .user = wish.user,

@@ -40,10 +40,11 @@ awaitable<ExitCode> execute(House& house, Terminal& terminal, Options options) {
     case Verb::version: terminal.data(session.options.json ? version_json() : std::string("baton " BATON_VERSION "\n")); break;
   }
   if (code == ExitCode::good && terminal.unwritten() != 0)
-    co_return tell(session, {.code = "output.unwritten",
-                             .what = std::string("what was asked for could not be written: ") + std::strerror(terminal.unwritten()),
-                             .where = "stdout",
-                             .way_out = {}});
+    co_return tell(session,
+                   {.code = "output.unwritten",
+                    .what = std::string("what was asked for could not be written: ") + std::strerror(terminal.unwritten()),
+                    .where = "stdout",
+                    .way_out = {}});
   co_return code;
 }
 

@@ -317,7 +317,8 @@ void go_on(Wakeups& wakeups, const core::RunKey& run) {
 }
 
 /// Whether the outputs of all that has succeeded in this unfinished run are there as they were made: else it would go on from what is not.
-awaitable<Result<bool>> what_it_made_stands(Store& store, core::RunKey run, const core::Project& project, const core::Plan& plan) {
+awaitable<Result<bool>> what_it_made_stands(Store& store, core::RunKey run, const core::Project& project,
+                                            const core::Plan& plan) {
   std::set<NodeId> touched;
   for (const auto i : plan.nodes) {
     const auto is_touched = [](const core::Reason& reason) {
@@ -328,9 +329,8 @@ awaitable<Result<bool>> what_it_made_stands(Store& store, core::RunKey run, cons
   if (touched.empty()) co_return true;
   const auto tasks = co_await store.tasks(std::move(run), Fence::none());
   if (!tasks) co_return fail(tasks.error());
-  co_return std::ranges::none_of(*tasks, [&](const TaskView& task) {
-    return task.record.state == core::State::success && touched.contains(task.node);
-  });
+  co_return std::ranges::none_of(
+      *tasks, [&](const TaskView& task) { return task.record.state == core::State::success && touched.contains(task.node); });
 }
 
 /// The unfinished run of the project, if it does what is asked for, and can still. One that only owes something is woken: that is done beside a new run.

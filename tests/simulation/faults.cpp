@@ -12,8 +12,7 @@ constexpr std::array<std::string_view, call_count> call_names{
 constexpr std::array<std::string_view, fault_count> fault_names{
     "none",           "crash",         "crash, unanswered", "pause",      "pause, unanswered", "refused",         "answer lost",
     "late",           "partly",        "doubled",           "silent",     "message lost",      "message doubled", "message late",
-    "channel closed", "lease expired", "stream lost",       "sent again", "cancelled",         "clock jumped",
-    "failover"};
+    "channel closed", "lease expired", "stream lost",       "sent again", "cancelled",         "clock jumped",    "failover"};
 
 bool is_store(Call call) { return call >= Call::create_run && call <= Call::read; }
 bool reads(Call call) { return call == Call::read || call == Call::lives || call == Call::outbox; }

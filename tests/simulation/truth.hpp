@@ -83,8 +83,8 @@ class Truth {
     std::shared_ptr<const core::RunDefinition> definition;
     std::vector<core::TaskRecord> tasks;
     std::map<JobId, core::AttemptRecord> attempts;
-    Fence newest;        ///< of its row
-    Fence highest;       ///< ever given
+    Fence newest;   ///< of its row
+    Fence highest;  ///< ever given
     std::map<Fence, ReplicaId> begun_by;
     ReplicaId follower;
   };
@@ -120,10 +120,10 @@ class Truth {
   std::set<core::RunKey> doubted_;
   std::map<core::RunKey, int> flying_;
   std::map<core::RunKey, std::map<World::Who, core::Duration>> promised_;  ///< messages that will be sent, and until when
-  std::set<core::RunKey> message_lost_;          ///< since the mark is pending: what the sweep for lost messages is for
-  std::map<MessageId, core::RunKey> untold_;     ///< messages of the outbox that nobody has heard yet
+  std::set<core::RunKey> message_lost_;       ///< since the mark is pending: what the sweep for lost messages is for
+  std::map<MessageId, core::RunKey> untold_;  ///< messages of the outbox that nobody has heard yet
   std::set<MessageId> heard_;
-  std::int64_t incarnation_ = 0;                 ///< of the store
+  std::int64_t incarnation_ = 0;  ///< of the store
   std::uint64_t last_push_ = 0;
   std::size_t commits_ = 0;
   std::optional<std::string> violation_;

@@ -50,13 +50,13 @@ Failure failure_of(const Ticket& ticket, const Report& report) {
   using core::EndKind;
   switch (report.reason) {
     case Reason::spawn:
-      return {EndKind::spawn,
-              {.code = "runtime.spawn",
-               .what = std::string("the command could not be started: ") + std::strerror(report.code),
-               .where = ticket.node,
-               .way_out = report.code == E2BIG
-                              ? "pass less on the command line: read the list of inputs from the file $BATON_INPUTS"
-                              : "is it installed, executable, and its first word right?"}};
+      return {
+          EndKind::spawn,
+          {.code = "runtime.spawn",
+           .what = std::string("the command could not be started: ") + std::strerror(report.code),
+           .where = ticket.node,
+           .way_out = report.code == E2BIG ? "pass less on the command line: read the list of inputs from the file $BATON_INPUTS"
+                                           : "is it installed, executable, and its first word right?"}};
     case Reason::timeout:
       return {EndKind::timeout,
               {.code = "runtime.timeout",
@@ -276,8 +276,7 @@ bool is_quick(const Ticket& ticket, const Report& report) {
     if (output.kind == core::OutputKind::directory) return false;
     if (!core::is_path(output.kind) || output.by_stat) continue;
     const auto there = [&](const std::string& folder) { return ::stat((folder + "/" + output.name).c_str(), &seen) == 0; };
-    if (there(ticket.work) ||
-        there(ticket.folder))  // published already, by a Baton that was killed or by another replica
+    if (there(ticket.work) || there(ticket.folder))  // published already, by a Baton that was killed or by another replica
       bytes += static_cast<std::uint64_t>(seen.st_size);
   }
   return bytes <= quick_bytes_max;

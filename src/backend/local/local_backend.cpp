@@ -509,7 +509,7 @@ awaitable<void> LocalBackend::Followed::push_later(std::shared_ptr<Followed> sel
     for (const auto& id : ids) {
       const auto job = self->jobs_.find(id);
       if (job == self->jobs_.end() || job->second.seen == Seen::done || job->second.seen == Seen::erred)
-        continue;                                                          // told at once
+        continue;                                                                 // told at once
       if (job->second.number <= self->runs_.at(job->second.run).shown) continue;  // a pass came meanwhile, and has seen it
       self->ready_pushes_[run].insert(id);
     }

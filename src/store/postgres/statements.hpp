@@ -344,8 +344,7 @@ inline constexpr Statement close_told{
     " AND r.result IN " FINAL
     " AND NOT " PENDING("r") " AND NOT " OWES
                              " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run_id = r.run_id AND NOT " TOLD("o") ")"};
-inline constexpr Statement remove_told{"remove_told",
-                                       "DELETE FROM outbox o WHERE o.id = ANY ($1::bigint[]) AND " TOLD("o")};
+inline constexpr Statement remove_told{"remove_told", "DELETE FROM outbox o WHERE o.id = ANY ($1::bigint[]) AND " TOLD("o")};
 #undef TOLD
 
 // ---- reading -------------------------------------------------------------------------------------------------------------

@@ -192,8 +192,9 @@ std::vector<postgres::Call> calls_to_create(const NewRun& run, const std::string
                               column(run.tasks, [](const core::TaskDefinition& task) { return to_json(task.reasons); }))});
   calls.push_back({&sql::put_pipeline, Parameters(uuid, dag)});
   calls.push_back({&sql::remove_nodes, Parameters(uuid, nodes)});
-  calls.push_back({&sql::put_nodes,
-                   Parameters(uuid, nodes, column(run.project_nodes, [&](const NodeId& id) { return !run.simulated && in_run.contains(id); }))});
+  calls.push_back({&sql::put_nodes, Parameters(uuid, nodes, column(run.project_nodes, [&](const NodeId& id) {
+                                                 return !run.simulated && in_run.contains(id);
+                                               }))});
   return calls;
 }
 

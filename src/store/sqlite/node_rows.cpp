@@ -40,7 +40,8 @@ void NodeRows::begin_run(const core::RunDefinition& definition, const std::vecto
   for (std::size_t i = 0; i < definition.tasks.size(); ++i) in_run.emplace(definition.tasks[i].node.id, i);
   for (std::size_t i = 0; i < project_nodes.size(); ++i) {
     const auto& node = project_nodes[i];
-    if (const auto found = in_run.find(node); found != in_run.end() && !definition.simulated) {  // what is pretended is no state of a node
+    if (const auto found = in_run.find(node);
+        found != in_run.end() && !definition.simulated) {  // what is pretended is no state of a node
       upsert_.run(project, node.value(), i, task_id(definition.id, found->second));
     } else {
       set_position_.run(project, node.value(), i);

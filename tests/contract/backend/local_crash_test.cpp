@@ -69,7 +69,8 @@ void answer_and_tell_the_end(const std::string& state, const core::Job& job) {
   (state + "/keeper.sock").copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(listener, 1), 0);
-  const auto ticket = local::spec_of(job, local::ticket_of(job, state + "/runs", state + "/out"), state + "/no-inputs.json").ticket;
+  const auto ticket =
+      local::spec_of(job, local::ticket_of(job, state + "/runs", state + "/out"), state + "/no-inputs.json").ticket;
   std::thread([listener, ticket] {
     const int line = ::accept(listener, nullptr, nullptr);
     ::close(listener);

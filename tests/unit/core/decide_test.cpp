@@ -406,14 +406,14 @@ TEST(Decide, an_input_that_moved_while_the_task_ran_is_not_recorded_as_known) {
 
 TEST(Decide, what_another_made_and_moved_while_the_task_read_it_is_not_recorded_as_known) {
   auto definition = run_of({{}, {0}});
-  step_of(*definition, 0).outputs = {{.port = "v", .kind = OutputKind::file, .name = "v"}};
+  test::step_of(*definition, 0).outputs = {{.port = "v", .kind = OutputKind::file, .name = "v"}};
   Scene scene(definition);
   scene.pass();
   auto made = done(scene.task(0));
   auto first = std::make_shared<JobEnd>(*made.end);
   first->products = {{"v", Stamp{.path = "/out/v", .stat = "1", .digest = "abc"}}};
   made.end = first;
-  const auto& reader = scene.pass({made}).submit.at(0);
+  const auto reader = scene.pass({made}).submit.at(0);
   ASSERT_EQ(reader.stamps.size(), 1u) << "it is looked at again when the task has ended";
   EXPECT_EQ(reader.stamps[0].path, "/out/v");
   auto read = done(scene.task(1));
