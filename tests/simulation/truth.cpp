@@ -75,7 +75,12 @@ void Truth::began(const BeginPass& pass, const Result<core::Ticket>& ticket) {
 }
 
 void Truth::committed(const core::Ticket& ticket, const core::Decision& decision, const Result<Committed>& answer) {
-  const auto& key = by_id_.at(ticket.run);
+  const auto named = by_id_.find(ticket.run);
+  if (named == by_id_.end()) {  // lost with the store's last commits
+    if (answer) violate("a commit was taken of a run that is gone");
+    return;
+  }
+  const auto& key = named->second;
   auto& run = runs_.at(key);
   if (!answer) {
     if (answer.error().code == "store.fenced") check_unchanged(key, run);
