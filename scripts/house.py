@@ -364,12 +364,11 @@ def check_tidy() -> list[str]:
 
 
 def check_mutants() -> list[Finding]:
-    binary = ROOT / "build/release/baton"
-    if not binary.exists():
+    binaries = [path for path in (ROOT / "build/release/baton", ROOT / "build/release/baton-serve") if path.exists()]
+    if not binaries:
         print("mutants: there is no build/release/baton to look at")
-        return []
     names = mutant_names((ROOT / "src/core/mutants.hpp").read_text())
-    return [Finding(relative(binary), 1, f"a release binary holds `{name}`") for name in mutants_in(binary.read_bytes(), names)]
+    return [Finding(relative(binary), 1, f"a release binary holds `{name}`") for binary in binaries for name in mutants_in(binary.read_bytes(), names)]
 
 
 # ---- all together -------------------------------------------------------------------------------------------------------
