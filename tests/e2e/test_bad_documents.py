@@ -32,11 +32,11 @@ DOCUMENTS = {
     "too deep": ("baton: 1\nparams: { a: " + "[" * 100 + "]" * 100 + " }\nnodes: { n: { run: x } }\n", "input.too_deep", []),
     "too big": ("#" * (16 << 20) + "\nbaton: 1\nnodes: { a: { run: x } }\n", "input.too_big", []),
     "a gather of nothing": (nodes("  a: { foreach: { x: [] }, outputs: { o: { file: f } }, run: x }\n"
-                                  "  b: { inputs: { i: { from: 'a[*].o' } }, run: x }\n"), None, []),
+                                  "  b: { inputs: { i: { from: 'a[*].o' } }, run: x }\n"), "input.gather_of_nothing", ["a[*].o"]),
     "more than 100 000 tasks": (nodes("  a: { foreach: { x: { range: [1, 400, 1] }, y: { range: [1, 400, 1] } }, run: x }\n"),
                                 "input.too_many_tasks", ["100"]),
     "an output outside the work directory": (nodes("  a: { outputs: { o: { file: ../x } }, run: x }\n"), "input.outside_work_dir", ["../x"]),
-    "an empty file": ("", None, []),
+    "an empty file": ("", "input.missing_field", ["p.yaml:1:1", "empty"]),
 }
 
 
