@@ -54,7 +54,7 @@ awaitable<Result<Answer>> release_from_quarantine(Place& place, Call call) {
                     .way_out = {}});
   const auto released = co_await place.store.release_held(*run);
   if (!released) co_return fail(released.error());
-  if (released->publish) place.wakeups.publish_soon(*run);
+  if (released->publish) co_await place.wakeups.publish_soon(*run);
   const auto view = co_await place.store.run(*run);
   if (!view) co_return fail(view.error());
   co_return json_answer(202, {{"run", wire::json_of(*view)}});

@@ -311,9 +311,9 @@ awaitable<Result<std::optional<RunView>>> begun_by(Store& store, const Request& 
 }
 
 /// Its mark may be pending, and its message have died with the process that published it.
-void go_on(Wakeups& wakeups, const core::RunKey& run) {
+awaitable<void> go_on(Wakeups& wakeups, core::RunKey run) {
   wakeups.wake(run, {});
-  wakeups.publish_soon(run);
+  co_await wakeups.publish_soon(std::move(run));
 }
 
 /// Whether the outputs of all that has succeeded in this unfinished run are there as they were made: else it would go on from what is not.
@@ -342,7 +342,7 @@ awaitable<Result<std::optional<core::RunKey>>> make_room(Runtime& runtime, Store
   if (newest->empty() || !newest->front().open) co_return same;
   const auto& before = newest->front();
   if (core::is_final(before.record.result)) {
-    go_on(wakeups, before.key);
+    co_await go_on(wakeups, before.key);
     co_return same;
   }
   if (before.request == started.planned.digest && before.record.desire == core::Desire::run) {
@@ -389,7 +389,7 @@ awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& file
   if (*mine) {
     started.run = (*mine)->key;
     started.resumed = true;
-    if ((*mine)->open) go_on(wakeups, (*mine)->key);
+    if ((*mine)->open) co_await go_on(wakeups, (*mine)->key);
     co_return started;
   }
   if (auto error = cannot_run_here(request.project, started.planned.plan, host)) co_return fail(std::move(*error));
@@ -399,7 +399,7 @@ awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& file
   if (*same) {
     started.run = **same;
     started.resumed = true;
-    go_on(wakeups, **same);
+    co_await go_on(wakeups, **same);
     co_return started;
   }
   if (started.cancelled) {

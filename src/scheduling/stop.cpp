@@ -13,7 +13,7 @@ awaitable<Result<void>> stop_run(Store& store, Wakeups& wakeups, core::RunKey ru
   failpoint("desired-before-publish", run);
   // Unknown whether it was written: a message too many costs a pass, one too few 15 s.
   const bool maybe_written = desired || desired.error().code == "store.unavailable";
-  if (!message_first && maybe_written) wakeups.publish_soon(run);
+  if (!message_first && maybe_written) co_await wakeups.publish_soon(run);
   if (!desired) co_return fail(desired.error());
   co_return Result<void>{};
 }

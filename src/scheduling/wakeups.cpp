@@ -64,7 +64,12 @@ awaitable<bool> Wakeups::publish(std::vector<core::RunKey> runs) {
   co_return false;
 }
 
-void Wakeups::publish_soon(const core::RunKey& run) { gate_->spawn(publish_one(run)); }
+awaitable<void> Wakeups::publish_soon(core::RunKey run) {
+  if (stopping_)
+    co_await publish_one(std::move(run));
+  else
+    gate_->spawn(publish_one(std::move(run)));
+}
 
 awaitable<void> Wakeups::publish_one(core::RunKey run) {
   const std::vector<core::RunKey> runs{std::move(run)};

@@ -25,8 +25,9 @@ class Wakeups {
   void wake_after(const core::RunKey& run, core::Duration delay);
   /// Publishes what was found pending. False: the queue did not take it; it is tried again until it does.
   awaitable<bool> publish(std::vector<core::RunKey> runs);
-  /// The same, without waiting for the queue: for those whom a person waits for. The mark is pending, so that nothing is lost.
-  void publish_soon(const core::RunKey& run);
+  /// The same, without waiting for the queue: for those whom a person waits for. The mark is pending, so that nothing is lost. After stop()
+  /// nobody waits for what is under way here: then it waits.
+  awaitable<void> publish_soon(core::RunKey run);
   /// Serves the timers until stop().
   awaitable<void> serve();
   void stop();

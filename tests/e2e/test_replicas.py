@@ -132,6 +132,14 @@ class Interface(Service):
         self.assertEqual(status, 200)
         for name in ("baton_passes_total", "baton_pass_seconds_bucket", "baton_queue_consumers_alive 1", "baton_lock_up 1"):
             self.assertIn(name, text)
+        # Of what all replicas have in common; NaN until it was asked for.
+        for name in ("baton_runs_open 0", "baton_runs_held 0", "baton_outbox_age_seconds 0", "baton_queue_depth 0", 'baton_jobs{state="PENDING"} 0'):
+            self.eventually(lambda: name in replica.ask("GET", "/metrics")[1].splitlines(), name)
+
+    def test_tables_that_are_missing_are_named_where_they_are_not_to_be_made(self):
+        ended = self.baton("serve", "--listen", "127.0.0.1:0", "--local-backend", "--data", self.folder, env={**self.environment, "BATON_MIGRATE": "0"}, code=4)
+        self.assertIn("store.older", ended.err)
+        self.assertIn("0001_runs.sql", ended.err)
 
     def test_a_file_outside_the_data_folders_is_refused(self):
         replica = self.serve()

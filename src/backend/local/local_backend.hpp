@@ -1,6 +1,6 @@
 /// Jobs as processes of this host, begun and watched by the keeper (keeper.hpp).
 ///
-/// Files below the state directory: `runs/<run uuid>/<folder>.<attempt>` is a job's work directory, `….log` what it wrote,
+/// Files below the state directory: `runs/<run uuid>/<folder>@<attempt>` is a job's work directory, `….log` what it wrote,
 /// `….in.json` and `….out.json` what BATON_INPUTS and BATON_OUTPUTS name. A success leaves the log; a failure leaves all, to be looked at.
 #pragma once
 

@@ -275,6 +275,43 @@ TEST_P(BackendContract, a_released_job_is_unknown_and_is_not_begun_again) {
   EXPECT_EQ(world_->beginnings(job), 1);
 }
 
+TEST_P(BackendContract, what_was_told_to_be_forgotten_is_unknown_however_often_it_is_asked_for) {
+  start();
+  const auto job = world_->job({});
+  submit(job);
+  until(*world_, *backend_, job, ended);
+  ASSERT_TRUE(wait(*world_, backend_->release(any_run(), {job.id})).has_value());
+  until(*world_, *backend_, job, Seen::unknown);
+
+  auto cursor = observe(Cursor::begin()).cursor;
+  for (int i = 0; i < 2; ++i) {
+    const auto seen = wait(*world_, backend_->observe(any_run(), {job.id}, cursor));
+    ASSERT_EQ(seen.news.size(), 1u);
+    EXPECT_EQ(seen.news[0].seen, Seen::unknown);
+    cursor = seen.cursor;
+  }
+}
+
+TEST_P(BackendContract, of_a_run_that_is_over_only_what_was_released_is_forgotten) {
+  start();
+  const auto over = world_->job({.node = "over"}), runs = world_->job({.node = "runs", .lasts = true});
+  submit(over);
+  submit(runs);
+  until(*world_, *backend_, over, ended);
+  until(*world_, *backend_, runs, Seen::running);
+  ASSERT_TRUE(wait(*world_, backend_->release(any_run(), {over.id})).has_value());
+  until(*world_, *backend_, over, Seen::unknown);
+
+  backend_->forget_run(any_run());
+
+  EXPECT_EQ(look(*world_, *backend_, over).seen, Seen::unknown);
+  EXPECT_EQ(look(*world_, *backend_, runs).seen, Seen::running);
+  const auto news = observe(Cursor::begin()).news;
+  EXPECT_TRUE(std::ranges::none_of(news, [&](const core::Observation& seen) { return seen.job == over.id; }));
+  ASSERT_TRUE(wait(*world_, backend_->cancel(any_run(), {{runs.id, true}})).has_value());
+  EXPECT_EQ(until(*world_, *backend_, runs, ended).seen, Seen::erred);
+}
+
 TEST_P(BackendContract, a_running_job_is_not_released) {
   start();
   const auto job = world_->job({.lasts = true});

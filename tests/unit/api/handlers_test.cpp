@@ -387,6 +387,23 @@ TEST(Quarantine, a_held_run_is_listed_and_let_go) {
   EXPECT_EQ(house.ask("POST", "/v2/quarantine/1:x:release").status, 422U);
 }
 
+TEST(Computations, what_a_request_says_of_itself_is_kept_within_bounds) {
+  House house;
+  ASSERT_EQ(house.put(two_steps).status, 200U);
+  json request{{"user_id", 1},
+               {"project_id", project_id},
+               {"start_pipeline", true},
+               {"product_name", "x"},
+               {"collection_run_id", "11111111-1111-4111-8111-111111111111"}};
+  auto long_winded = request, with_nul = request;
+  long_winded["simcore_user_agent"] = std::string(70'000, 'x');
+  with_nul["simcore_user_agent"] = std::string("a\0b", 3);
+
+  EXPECT_EQ(house.ask("POST", "/v2/computations", long_winded).status, 422U);
+  EXPECT_EQ(house.ask("POST", "/v2/computations", with_nul).status, 422U);
+  EXPECT_EQ(house.ask("POST", "/v2/computations", request).status, 201U);
+}
+
 TEST(Readiness, it_is_told_what_is_missing) {
   House house;
   EXPECT_EQ(house.ask("GET", "/healthz").status, 200U);
