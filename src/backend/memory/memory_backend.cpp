@@ -94,7 +94,10 @@ void MemoryBackend::unfollow(const core::RunKey& run, const std::vector<JobId>& 
 
 void MemoryBackend::forget_run(const core::RunKey& run) {
   const auto followed = runs_.find(run);
-  if (followed != runs_.end() && followed->second.jobs.empty()) runs_.erase(followed);
+  if (followed == runs_.end()) return;
+  std::erase_if(followed->second.jobs,
+                [this](const auto& entry) { return cluster_.look(entry.first, true).seen == Seen::unknown; });
+  if (followed->second.jobs.empty()) runs_.erase(followed);
 }
 
 awaitable<Result<std::vector<Push>>> MemoryBackend::pushes() {
