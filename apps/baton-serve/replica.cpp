@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 using telemetry::Level;
 
 constexpr core::Duration stall = 50ms;
+constexpr std::size_t forgotten_at_once = 500;  // R18
 
 std::string absolute(const std::string& path) {
   auto text = std::filesystem::absolute(path).lexically_normal().string();
@@ -258,6 +259,7 @@ awaitable<void> Replica::serve() {
   gate_->spawn(watch_store());
   gate_->spawn(watch_backlog());
   gate_->spawn(watch_loop());
+  gate_->spawn(forget_what_is_old());
   gate_->spawn(watcher_.serve());
   gate_->spawn(manager_.serve());
   gate_->spawn(worker_.serve());
@@ -307,6 +309,21 @@ awaitable<void> Replica::watch_backlog() {
     if (stopping_) co_return;
     const auto stopped = co_await stopped_->wait_for(5s);
     static_cast<void>(stopped);
+  }
+}
+
+/// Any number of replicas may do it at once: each takes other rows.
+awaitable<void> Replica::forget_what_is_old() {
+  const auto retention = setup_.settings.duration("BATON_RETENTION");
+  while (!stopping_) {
+    const auto stopped = co_await stopped_->wait_for(1min);
+    static_cast<void>(stopped);
+    for (std::size_t count = forgotten_at_once; count == forgotten_at_once && !stopping_;) {
+      const auto forgotten = co_await store_.forget_ended(retention, forgotten_at_once);
+      if (!forgotten) journal_.trouble("retention", forgotten.error());
+      count = forgotten ? *forgotten : 0;
+      if (count > 0) log_.line(Level::info, "forgotten", {{"runs", std::to_string(count)}});
+    }
   }
 }
 

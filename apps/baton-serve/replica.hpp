@@ -54,6 +54,7 @@ class Replica {
   RelayOptions relay_options();
   awaitable<void> watch_store();
   awaitable<void> watch_backlog();
+  awaitable<void> forget_what_is_old();
   awaitable<void> watch_loop();
   [[nodiscard]] api::Health health() const;
 

@@ -21,6 +21,7 @@ class Pass {
     apply_news(seen);
     pursue();
     expire_waits();
+    fail_what_nobody_can_run();
     if (desired_of_run() != Desired::run) abort_what_has_not_started();
     start_what_is_ready();
     settle_what_is_owed(seen);
@@ -158,6 +159,18 @@ class Pass {
   void expire_handed_over(Index i, Seen last_seen) {
     apply(rule_for(Desired::expire, at(i).state, last_seen).then, i, nullptr);
     taken_.insert(i);
+  }
+
+  /// Before anything is begun in vain: in the run's first pass.
+  void fail_what_nobody_can_run() {
+    for (const auto i : run_.not_runnable()) {
+      if (!to_start_states.has(at(i).state)) continue;
+      const auto& step = *run_.definition_of(i).node.step;
+      fail(i, {.code = "node.not_runnable",
+               .what = "no backend here can run this node" + (step.image.empty() ? "" : ": its service is '" + step.image + "'"),
+               .where = step.name,
+               .way_out = "give it a command, or run it where that service is"});
+    }
   }
 
   // ---- the steps --------------------------------------------------------------------------------------------------------
@@ -424,7 +437,7 @@ class Pass {
       if (take_a && b != newly_ready.end() && *b == i) ++b;
       take_a ? ++a : ++b;
       if (!to_start_states.has(at(i).state)) continue;
-      if (room <= 0) {
+      if (room <= 0 || in_backend() >= policy_.share) {
         wait_for_room(i);
         if (!run_.has_waiting_limits()) break;  // the rest waits as well, and nobody counts its time
         continue;
@@ -433,9 +446,11 @@ class Pass {
       start(i);
     }
   }
+  std::uint32_t in_backend() const { return count(State::pending) + count(State::waiting_for_resources) + count(State::started); }
   void wait_for_room(Index i) {
-    // Events of our own live jobs bring the next pass; without any, others hold the room.
-    if (count(State::pending) + count(State::started) == 0) ask_again(now_);
+    if (!out_.no_room_since) out_.no_room_since = run_.record().no_room_since.value_or(now_);
+    // Events of our own live jobs bring the next pass; without any, others hold the room: they give us a turn, or it was lost.
+    if (count(State::pending) + count(State::started) == 0 && !mutant(Mutant::no_room_no_wake)) ask_again(*out_.no_room_since);
     if (run_.definition_of(i).node.step->limits.waiting && !at(i).ready_since) change(i).ready_since = now_;
   }
   /// Of an attempt whose reason was not found in this pass: the first, or a retry after its back-off.

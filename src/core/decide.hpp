@@ -1,6 +1,7 @@
 /// What one pass does with one run: the only code that knows what a change of state means.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,7 +14,9 @@
 namespace baton::core {
 
 struct Policy {
-  std::uint32_t room = 64;                              ///< how many more jobs may be handed to the backend (R17)
+  std::uint32_t room = 64;  ///< how many more jobs may be handed to the backend (R17)
+  /// How many jobs of this run may be there, those that run included, before others of the user have their turn.
+  std::uint32_t share = std::numeric_limits<std::uint32_t>::max();
   bool kill = false;                                    ///< cancel without the soft way first (Ctrl-C twice)
   Duration ask_again_min = std::chrono::seconds(5);     ///< R16: doubling from here …
   Duration ask_again_max = std::chrono::seconds(60);    ///< … to here
@@ -36,6 +39,7 @@ struct Decision {
   std::vector<JobId> settle;            ///< what they owe was seen done: see settled(); a woken pass settles nothing (R9)
   State result = State::published;
   std::optional<Instant> started, ended;    ///< of the run; as they shall stand in the row
+  std::optional<Instant> no_room_since;     ///< as well
   std::optional<Instant> wake_at;           ///< the earliest of all that the run waits for (R16)
   std::vector<Announcement> announcements;  ///< for the outbox, in order
   // what act does, after the commit

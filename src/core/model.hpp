@@ -83,7 +83,7 @@ struct Output {
 /// Texts hold `${…}` as written: only the backend knows the paths that they stand for (core/substitute.hpp).
 struct Command {
   bool shell = true;               ///< one word, for `/bin/sh -eu -c`; else argv
-  std::vector<std::string> words;  ///< never empty
+  std::vector<std::string> words;  ///< empty: no backend can run it (a node of another system's kind)
   bool operator==(const Command&) const = default;
 };
 struct Limits {
@@ -183,5 +183,9 @@ struct Success {
   std::string log;
   bool simulated = false;  ///< `--simulate`: counts for later simulated runs only
 };
+/// Whether two are the same success, of the same attempt, whatever stamps they bear.
+[[nodiscard]] inline bool is_same(const Success& one, const Success& other) {
+  return one.run == other.run && one.attempt == other.attempt;
+}
 
 }  // namespace baton::core

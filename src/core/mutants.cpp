@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, mutant_count> names{"none",
                                                            "settle_when_woken",
                                                            "told_first",
                                                            "fence_given_twice",
-                                                           "lost_commits_known"};
+                                                           "lost_commits_known",
+                                                           "no_room_no_wake"};
 }
 
 std::string_view to_text(Mutant mutant) { return names.at(static_cast<std::size_t>(mutant)); }

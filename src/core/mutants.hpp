@@ -25,8 +25,9 @@ enum class Mutant : std::uint8_t {
   told_first,              ///< the relay takes a message out of the outbox before it is published
   fence_given_twice,       ///< a store that lost its last commits gives their fences again (R3)
   lost_commits_known,      ///< what a replica read of a run counts on after the store has lost it
+  no_room_no_wake,         ///< a run that finds no room, and has nothing of its own there, has no next event (R16, R17)
 };
-inline constexpr int mutant_count = 16;  ///< with `none`
+inline constexpr int mutant_count = 17;  ///< with `none`
 
 [[nodiscard]] std::string_view to_text(Mutant mutant);
 [[nodiscard]] std::optional<Mutant> mutant_from(std::string_view text);

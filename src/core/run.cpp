@@ -41,7 +41,9 @@ void Run::apply(const Ticket& ticket) {
     counts_ = {};
     has_waiting_limits_ = std::ranges::any_of(
         definition_->tasks, [](const TaskDefinition& task) { return task.node.step->limits.waiting.has_value(); });
+    not_runnable_.clear();
     for (Index i = 0; i < count; ++i) {
+      if (definition_->tasks[i].node.step->command.words.empty()) not_runnable_.push_back(i);
       waits_for_[i] = static_cast<std::uint32_t>(dag_->predecessors[i].size());
       tasks_[i].task = i;
       tasks_[i].state = State::not_started;

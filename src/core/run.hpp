@@ -117,6 +117,8 @@ struct RunRecord {
   Desire desire = Desire::run;
   std::optional<Instant> desired_at;  ///< when cancel or remove was asked for
   bool held = false;                  ///< too many failed passes (R8)
+  /// Since when tasks are ready and stay behind, as there is no room in the backend (R17); the store's clock. A turn takes it away.
+  std::optional<Instant> no_room_since;
   Instant created{};
   std::optional<Instant> started, ended;
   bool operator==(const RunRecord&) const = default;
@@ -161,6 +163,8 @@ class Run {
   [[nodiscard]] const std::map<JobId, OwedRecord>& owed() const { return owed_; }
   /// Whether any of its steps limits the wait from ready to begun.
   [[nodiscard]] bool has_waiting_limits() const { return has_waiting_limits_; }
+  /// Tasks that no backend can run: what they are to run is not known.
+  [[nodiscard]] const std::vector<Index>& not_runnable() const { return not_runnable_; }
   [[nodiscard]] std::uint32_t count(State state) const { return counts_[static_cast<std::size_t>(state)]; }
   /// The task whose newest attempt has this job, while it is live.
   [[nodiscard]] std::optional<Index> live_task(const JobId& job) const;
@@ -177,6 +181,7 @@ class Run {
   std::set<Index> ready_, to_start_, live_, unseen_;
   std::set<std::pair<Instant, Index>> deadlines_;
   bool has_waiting_limits_ = false;
+  std::vector<Index> not_runnable_;
   std::map<JobId, OwedRecord> owed_;
   std::unordered_map<JobId, Index> jobs_;  ///< live ones; looked up, never walked
   std::array<std::uint32_t, state_count> counts_{};

@@ -142,6 +142,15 @@ bool release_held(RunRow& row, Instant now) {
   return true;
 }
 
+bool may_have_turn(const RunRow& row) { return row.open && row.record.no_room_since && !rests(row); }
+
+void give_turn(RunRow& row, Instant now) {
+  row.record.no_room_since.reset();
+  wake(row, now);
+  row.published = now;
+  row.republished = 0;
+}
+
 void orphan(RunRow& row, Instant now) {
   row.follower = ReplicaId();
   wake(row, now);

@@ -2,6 +2,7 @@
 /// may overlap. Errors of all: store.unavailable (for writes: unknown whether written; the next pass finds out), store.damaged.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -98,6 +99,22 @@ struct ProgressWrite {
   double progress = 0;  ///< 0 to 1; only ever upwards, only while this job is live (R3)
 };
 
+/// What waits in the backend, and what waits to be let in (R17). Runs that rest (held, and nothing asked of them) count for nothing.
+struct Crowd {
+  struct Waiting {
+    core::RunKey run;
+    std::uint32_t jobs = 0;  ///< PENDING: handed over, and not begun
+  };
+  std::vector<Waiting> runs;                          ///< open ones that have any
+  std::map<UserId, std::uint32_t> runs_without_room;  ///< how many open runs of a user have `no_room_since`; none: not here
+};
+
+/// A node's last success, with stamps of the same content that prove more.
+struct Restamped {
+  NodeId node;
+  std::shared_ptr<const core::Success> success;  ///< never null; its run and attempt say which one it is
+};
+
 /// A project as its user gave it.
 struct ProjectDocument {
   ProjectId id;
@@ -129,6 +146,10 @@ class Store : public Records {
   virtual awaitable<Result<void>> put_project(ProjectDocument project) = 0;
   /// Errors: store.not_found.
   virtual awaitable<Result<ProjectDocument>> project(ProjectId id) = 0;
+
+  /// Takes these in the place of the nodes' last successes, where they still are that: a file that was too young for its stamp to prove
+  /// anything, or was touched, has been read again, and is as it was. Outside any run, and of no consequence but that it need not be read again.
+  virtual awaitable<Result<void>> restamp(ProjectId project, std::vector<Restamped> successes) = 0;
 
   // ---- starting -------------------------------------------------------------------------------------------------------
   /// Errors: store.run_exists (the project has an unfinished run, or one of this collection: `where` = its key), store.bad_run.
@@ -162,6 +183,12 @@ class Store : public Records {
 
   /// Whether the replica has joined and is not gone.
   virtual awaitable<Result<bool>> lives(ReplicaId replica) = 0;
+
+  // ---- room and turns (R17) -------------------------------------------------------------------------------------------
+  virtual awaitable<Result<Crowd>> crowd() = 0;
+  /// Marks those open runs of a user that have waited for room the longest, and takes `no_room_since` away; gives them to be published, at
+  /// most `max`. Those that rest are left alone.
+  virtual awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) = 0;
 
   // ---- quarantine (R8) ------------------------------------------------------------------------------------------------
   /// Held runs that are open, the oldest run first.

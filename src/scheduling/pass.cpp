@@ -73,7 +73,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   if (ticket->fence.value() != known.fence.value() + 2) known.stream_lost = true;
   known.run.apply(*ticket);
   known.fence = Fence(ticket->fence.value() - 1);
-  const auto policy = policy_for(known, *ticket);
+  const auto policy = co_await policy_for(known, ticket->now);
   known.store_time = ticket->now;
   known.steady_time = runtime_.steady();
 
@@ -110,24 +110,29 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   known.cursor = observed.cursor;
   known.failure.clear();
   options_.written(known.run, decision, ticket->fence);
+  room_.committed(known.run, decision);
+  const bool waits_for_room = decision.no_room_since.has_value();
   co_await act(run, std::move(decision));
   PassResult result{
       .end = PassEnd::committed, .woken = committed->woken, .open = committed->open, .messages = committed->messages};
+  result.turns = co_await room_.turns(run, waits_for_room, waiting_max());
   if (wake_at && committed->open) result.look_again = std::min(*wake_at - ticket->now, settles_in);
   co_return result;
 }
 
-core::Policy Pass::policy_for(const KnownRun& known, const core::Ticket& ticket) const {
+awaitable<core::Policy> Pass::policy_for(const KnownRun& known, core::Instant store_now) {
   auto policy = options_.policy;
-  const auto waiting_max = options_.waiting_max > 0 ? options_.waiting_max : 2 * backend_.slots();
-  const auto waiting = known.run.count(core::State::pending) + known.run.count(core::State::waiting_for_resources);
-  policy.room = waiting_max > waiting ? waiting_max - waiting : 0;
   if (known.store_time != core::Instant{}) {  // R5: a store's clock that jumps lets no wait expire
-    const auto jump = (ticket.now - known.store_time) - (runtime_.steady() - known.steady_time);
+    const auto jump = (store_now - known.store_time) - (runtime_.steady() - known.steady_time);
     policy.waits_may_expire = jump < 30s && jump > -30s;
   }
-  return policy;
+  const auto allowance = co_await room_.allowance(known.run, waiting_max());
+  policy.room = allowance.room;
+  policy.share = allowance.share;
+  co_return policy;
 }
+
+std::uint32_t Pass::waiting_max() const { return options_.waiting_max > 0 ? options_.waiting_max : 2 * backend_.slots(); }
 
 /// Loss of the lock stops the writing. A lease that runs low is renewed; a lock service that is away leaves the fence alone to protect.
 awaitable<bool> Pass::still_ours(std::optional<Lease>& lease) {

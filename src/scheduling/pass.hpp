@@ -9,6 +9,7 @@
 #include "ports/lock.hpp"
 #include "ports/runtime.hpp"
 #include "ports/store.hpp"
+#include "scheduling/room.hpp"
 
 namespace baton {
 
@@ -40,13 +41,14 @@ struct PassResult {
   bool pending = true;                       ///< fenced: the mark is still pending
   std::optional<core::Duration> look_again;  ///< committed: until wake_at; backing_off: until the time has come
   std::vector<Outgoing> messages;            ///< committed: to be published
+  std::vector<core::RunKey> turns;           ///< committed: other runs, marked, as there is room for them now: to be published
   std::optional<Error> error;
 };
 
 struct PassOptions {
   ReplicaId replica;
   core::Policy policy;
-  std::uint32_t waiting_max = 0;  ///< jobs of a run handed over and not begun, at most (R17); 0 = 2 x slots of the backend
+  std::uint32_t waiting_max = 0;  ///< jobs of a user handed over and not begun, at most (R17); 0 = 2 x slots of the backend
   core::Duration lock_life = std::chrono::seconds(10);
   /// Told of each decision that was written, before it is acted on: the run as it was, and what became of it.
   std::function<void(const core::Run&, const core::Decision&, Fence)> written = [](const core::Run&, const core::Decision&,
@@ -55,14 +57,15 @@ struct PassOptions {
 
 class Pass {
  public:
-  Pass(Runtime& runtime, Store& store, Lock& lock, Backend& backend, const PassOptions& options)
-      : runtime_(runtime), store_(store), lock_(lock), backend_(backend), options_(options) {}
+  Pass(Runtime& runtime, Store& store, Lock& lock, Backend& backend, Room& room, const PassOptions& options)
+      : runtime_(runtime), store_(store), lock_(lock), backend_(backend), room_(room), options_(options) {}
 
   /// `lease`: none where the lock service is away; then the fence alone protects. Renewed in place when it runs low.
   awaitable<PassResult> make(core::RunKey run, KnownRun& known, std::optional<Lease>& lease);
 
  private:
-  [[nodiscard]] core::Policy policy_for(const KnownRun& known, const core::Ticket& ticket) const;
+  awaitable<core::Policy> policy_for(const KnownRun& known, core::Instant store_now);
+  [[nodiscard]] std::uint32_t waiting_max() const;
   awaitable<bool> still_ours(std::optional<Lease>& lease);
   awaitable<void> act(core::RunKey run, core::Decision decision);
   awaitable<void> release(core::RunKey run, std::vector<JobId> jobs);
@@ -71,6 +74,7 @@ class Pass {
   Store& store_;
   Lock& lock_;
   Backend& backend_;
+  Room& room_;
   const PassOptions& options_;
 };
 

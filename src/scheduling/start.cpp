@@ -82,8 +82,40 @@ Lookups input_lookups(const core::Project& project, const std::vector<Index>& no
   return lookups;
 }
 
+/// Files that were read, as what was known of them proved nothing (they were too young then, or were touched since): their new stamps, which
+/// may prove more, by path.
+using ReadAgain = std::map<std::string, core::Stamp>;
+
+void note_if_read_again(ReadAgain& read_again, const core::Stamp& before, const core::Stamp& now) {
+  if (now.settled && now != before && now.digest == before.digest) read_again.emplace(now.path, now);
+}
+
+/// Those of the last successes that hold such a file with the same content, with its new stamp.
+std::vector<Restamped> restamp(const core::Project& project, std::vector<core::History>& history, const ReadAgain& read_again) {
+  std::vector<Restamped> changed;
+  if (read_again.empty()) return changed;
+  const auto take_newer = [&](core::Stamp& stamp) {
+    const auto found = read_again.find(stamp.path);
+    if (found == read_again.end() || found->second.digest != stamp.digest || found->second == stamp) return false;
+    stamp = found->second;
+    return true;
+  };
+  for (Index i = 0; i < history.size(); ++i) {
+    if (!history[i].success) continue;
+    auto success = std::make_shared<core::Success>(*history[i].success);
+    bool differs = false;
+    for (auto& stamp : success->stamps) differs |= take_newer(stamp);
+    for (auto& product : success->products)
+      if (auto* stamp = std::get_if<core::Stamp>(&product.content)) differs |= take_newer(*stamp);
+    if (!differs) continue;
+    history[i].success = success;
+    changed.push_back({project.nodes[i].id, std::move(success)});
+  }
+  return changed;
+}
+
 awaitable<Result<void>> look_up_inputs(Files& files, const core::Project& project, const std::vector<Index>& nodes,
-                                       core::Facts& facts) {
+                                       core::Facts& facts, ReadAgain& read_again) {
   auto lookups = input_lookups(project, nodes, facts.history);
   const auto answers = co_await files.look(std::move(lookups.queries));
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -92,14 +124,16 @@ awaitable<Result<void>> look_up_inputs(Files& files, const core::Project& projec
       error.where = place_of(project, *lookups.wanted_by[i]) + ": step '" + lookups.wanted_by[i]->name + "'";
       co_return fail(std::move(error));
     }
+    if (const auto known = lookups.known.find(answers[i]->path); known != lookups.known.end())
+      note_if_read_again(read_again, *known->second, *answers[i]);
     facts.files.emplace(answers[i]->path, *answers[i]);
   }
   co_return Result<void>{};
 }
 
 /// A published output that is missing or differs from what was made.
-awaitable<Result<void>> look_up_outputs(Files& files, const Request& request, const std::vector<Index>& nodes,
-                                        core::Facts& facts) {
+awaitable<Result<void>> look_up_outputs(Files& files, const Request& request, const std::vector<Index>& nodes, core::Facts& facts,
+                                        ReadAgain& read_again) {
   const auto& project = request.project;
   std::vector<FileQuery> queries;
   struct Made {
@@ -134,6 +168,8 @@ awaitable<Result<void>> look_up_outputs(Files& files, const Request& request, co
       facts.outputs[{node, product->port}] = core::OutputStatus::missing;
     else if (answers[k]->digest != stamp->digest)
       facts.outputs[{node, product->port}] = core::OutputStatus::changed;
+    else
+      note_if_read_again(read_again, *stamp, *answers[k]);
   }
   co_return Result<void>{};
 }
@@ -369,10 +405,12 @@ awaitable<Result<Planned>> plan_request(Store& store, Files& files, const Reques
   planned.facts.history = histories(request.project, std::move(*views), request.simulated);
   if (!request.simulated) {
     const auto nodes = reachable(request.project, request.selection);
-    const auto inputs = co_await look_up_inputs(files, request.project, nodes, planned.facts);
+    ReadAgain read_again;
+    const auto inputs = co_await look_up_inputs(files, request.project, nodes, planned.facts, read_again);
     if (!inputs) co_return fail(inputs.error());
-    const auto outputs = co_await look_up_outputs(files, request, nodes, planned.facts);
+    const auto outputs = co_await look_up_outputs(files, request, nodes, planned.facts, read_again);
     if (!outputs) co_return fail(outputs.error());
+    planned.restamped = restamp(request.project, planned.facts.history, read_again);
   }
   planned.plan = core::plan(request.project, planned.facts, request.selection);
   planned.digest = digest_of(request, planned);
@@ -384,6 +422,10 @@ awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& file
   auto planned = co_await plan_request(store, files, request);
   if (!planned) co_return fail(planned.error());
   started.planned = std::move(*planned);
+  if (!started.planned.restamped.empty()) {
+    const auto restamped = co_await store.restamp(request.id, started.planned.restamped);
+    static_cast<void>(restamped);  // else they are read again the next time
+  }
   const auto mine = co_await begun_by(store, request);
   if (!mine) co_return fail(mine.error());
   if (*mine) {

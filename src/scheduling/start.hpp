@@ -42,6 +42,7 @@ struct Planned {
   core::Facts facts;
   core::Plan plan;
   std::string digest;  ///< of the request: definitions, values, file contents, selection; not of what was done before
+  std::vector<Restamped> restamped;  ///< successes whose files were read again, and are as they were: see Store::restamp
 };
 /// Reads what is known of the project and its files, and plans; writes nothing.
 /// Errors: input.missing and the like, with the step that reads it; store errors.

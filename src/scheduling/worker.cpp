@@ -19,6 +19,7 @@ Worker::Worker(Runtime& runtime, Store& store, Queue& queue, Lock& lock, Backend
       backend_(backend),
       options_(std::move(options)),
       wakeups_(runtime, store, queue),
+      room_(runtime, store),
       gate_(runtime.gate()),
       stopped_(runtime.event()),
       visited_(runtime.event()) {
@@ -136,7 +137,7 @@ awaitable<PassResult> Worker::pass_or_failure(Pass& pass, core::RunKey run, Know
 }
 
 awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lease) {
-  Pass pass(runtime_, store_, lock_, backend_, options_.pass);
+  Pass pass(runtime_, store_, lock_, backend_, room_, options_.pass);
   auto& known = known_[run];
   known.used = runtime_.steady();
   forget_the_oldest();
@@ -158,6 +159,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
       failpoint("commit-before-messages", run);
       options_.announced(std::move(result.messages));
     }
+    if (!result.turns.empty()) co_await wakeups_.publish(std::move(result.turns));
     if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) options_.over(run);
     if (result.look_again) wakeups_.wake_after(run, *result.look_again);
     if (result.error && result.end != PassEnd::over) options_.trouble(run, *result.error);

@@ -70,6 +70,7 @@ class Worker {
   Backend& backend_;
   WorkerOptions options_;
   Wakeups wakeups_;
+  Room room_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<Event> stopped_;
   std::unique_ptr<Event> visited_;  ///< a visit of this replica has ended

@@ -89,6 +89,12 @@ constexpr auto list = std::to_array<Setting>({
      .least = 0,
      .most = 30 * day_ms,
      .text = "after so long a cancelled run ends, also with jobs that are not confirmed dead"},
+    {.name = "BATON_RETENTION",
+     .kind = Kind::duration,
+     .fallback = "30d",
+     .least = 60'000,
+     .most = 3'660 * day_ms,
+     .text = "runs that ended longer ago are forgotten, but for the newest of each project"},
     {.name = "BATON_LOG_FORMAT", .flag = "--log-format", .fallback = "text", .needed = true, .text = "`text` or `json`"},
 });
 

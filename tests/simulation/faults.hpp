@@ -26,6 +26,8 @@ enum class Call : std::uint8_t {
   lives,
   outbox,
   told,
+  crowd,
+  turns,
   read,  // store
   publish,
   receive,
@@ -43,7 +45,7 @@ enum class Call : std::uint8_t {
   pushes,  // backend
   tell     // events
 };
-inline constexpr int call_count = 29;
+inline constexpr int call_count = 31;
 [[nodiscard]] std::string_view to_text(Call call);
 
 enum class Fault : std::uint8_t {

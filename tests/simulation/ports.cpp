@@ -164,6 +164,14 @@ awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::orphans(std::size_t
 awaitable<Result<bool>> SimulatedStore::lives(ReplicaId replica) {
   return ask<bool>(Call::lives, replica.value(), [&inner = inner_, replica] { return inner.lives(replica); }, {});
 }
+awaitable<Result<Crowd>> SimulatedStore::crowd() {
+  return ask<Crowd>(Call::crowd, {}, [&inner = inner_] { return inner.crowd(); }, {});
+}
+awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::give_turns(UserId user, std::size_t max) {
+  return ask<std::vector<core::RunKey>>(
+      Call::turns, std::to_string(user.value()), [&inner = inner_, user, max] { return inner.give_turns(user, max); },
+      found_marked());
+}
 awaitable<Result<Woken>> SimulatedStore::release_held(core::RunKey run) {
   return ask<Woken>(
       Call::desire, core::to_text(run) + " let go", [&inner = inner_, run] { return inner.release_held(run); },

@@ -30,6 +30,9 @@ class SimulatedStore final : public Store {
       : seat_(seat), who_(who), inner_(inner), truth_(truth), wire_(wire) {}
   awaitable<Result<void>> put_project(ProjectDocument project) override { return inner_.put_project(std::move(project)); }
   awaitable<Result<ProjectDocument>> project(ProjectId id) override { return inner_.project(std::move(id)); }
+  awaitable<Result<void>> restamp(ProjectId project, std::vector<Restamped> successes) override {
+    return inner_.restamp(std::move(project), std::move(successes));
+  }
   awaitable<Result<core::RunKey>> create_run(NewRun run) override;
   awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override;
@@ -40,6 +43,8 @@ class SimulatedStore final : public Store {
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
   awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<Crowd>> crowd() override;
+  awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) override;
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override { return inner_.held(max); }
   awaitable<Result<Woken>> release_held(core::RunKey run) override;
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
@@ -61,7 +66,7 @@ class SimulatedStore final : public Store {
   awaitable<Result<T>> ask(Call call, std::string about, std::function<awaitable<Result<T>>()> effect,
                            std::function<void(const Result<T>&, bool told)> shows);
 
-  /// What due and orphans give: those that they have marked.
+  /// What due, orphans and give_turns give: those that they have marked.
   std::function<void(const Result<std::vector<core::RunKey>>&, bool told)> found_marked();
 
   Seat& seat_;

@@ -376,6 +376,8 @@ std::optional<std::string> Truth::left_to_do(const RunTruth& truth, const RunVie
   auto policy = policy_;
   const auto waiting = run.count(State::pending) + run.count(State::waiting_for_resources);
   policy.room = 2 * cluster_.slots() > waiting ? 2 * cluster_.slots() - waiting : 0;
+  // Others may hold the room; then the next end of one of its own jobs brings a pass.
+  if (view.record.no_room_since && run.count(State::pending) + run.count(State::started) > 0) policy.room = 0;
   const auto decision = core::decide(run, seen, policy, ticket.now);
   const auto node = [&](Index task) { return "'" + truth.definition->tasks[task].node.id.value() + "'"; };
   if (!decision.attempts.empty()) return "the end or beginning of an attempt of " + node(decision.attempts.front().task);

@@ -44,6 +44,7 @@ class Rows {
     record_.result = decision.result;
     record_.started = decision.started;
     record_.ended = decision.ended;
+    record_.no_room_since = decision.no_room_since;
   }
   void desire(core::Desire desire, core::Instant now) {
     record_.desire = desire;

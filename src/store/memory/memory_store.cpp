@@ -237,6 +237,7 @@ Result<Committed> MemoryStore::State::commit(const core::Ticket& ticket, const c
   run.row.record.result = decision.result;
   run.row.record.started = decision.started;
   run.row.record.ended = decision.ended;
+  run.row.record.no_room_since = decision.no_room_since;
   const bool woken = core::commit(run.row, ticket.mark, clock());
   run.row.wake_at = decision.wake_at;
   if (core::may_settle(woken)) {
@@ -312,6 +313,14 @@ awaitable<Result<ProjectDocument>> MemoryStore::project(ProjectId id) {
   co_return found->second;
 }
 
+awaitable<Result<void>> MemoryStore::restamp(ProjectId project, std::vector<Restamped> successes) {
+  for (auto& restamped : successes)
+    for (auto& node : state_->views[project])
+      if (node.node == restamped.node && node.success && core::is_same(*node.success, *restamped.success))
+        node.success = restamped.success;
+  co_return Result<void>();
+}
+
 awaitable<Result<RunKey>> MemoryStore::create_run(NewRun run) { co_return state_->create(std::move(run)); }
 
 awaitable<Result<Woken>> MemoryStore::wake(RunKey run, std::vector<JobId> jobs) { co_return state_->wake(run, jobs); }
@@ -352,6 +361,32 @@ awaitable<Result<void>> MemoryStore::join(ReplicaId replica) {
 
 awaitable<Result<bool>> MemoryStore::lives(ReplicaId replica) {
   co_return state_->joined.contains(replica) && !state_->gone.contains(replica);
+}
+
+awaitable<Result<Crowd>> MemoryStore::crowd() {
+  Crowd crowd;
+  for (const auto& [key, run] : state_->runs) {
+    if (!run.row.open || core::rests(run.row)) continue;
+    const auto jobs =
+        std::ranges::count(run.tasks, core::State::pending, [](const StoredTask& task) { return task.record.state; });
+    if (jobs > 0) crowd.runs.push_back({key, static_cast<std::uint32_t>(jobs)});
+    if (run.row.record.no_room_since) ++crowd.runs_without_room[key.user];
+  }
+  co_return crowd;
+}
+
+awaitable<Result<std::vector<RunKey>>> MemoryStore::give_turns(UserId user, std::size_t max) {
+  std::set<std::pair<core::Instant, RunKey>> waiting;
+  for (const auto& [key, run] : state_->runs)
+    if (key.user == user && core::may_have_turn(run.row)) waiting.emplace(*run.row.record.no_room_since, key);
+  const auto now = state_->clock();
+  std::vector<RunKey> given;
+  for (const auto& [since, key] : waiting) {
+    if (given.size() == max) break;
+    core::give_turn(state_->runs.at(key).row, now);
+    given.push_back(key);
+  }
+  co_return given;
 }
 
 awaitable<Result<std::vector<RunView>>> MemoryStore::held(std::size_t max) {

@@ -205,6 +205,12 @@ awaitable<Result<ProjectDocument>> PostgresStore::project(ProjectId id) {
   co_return project;
 }
 
+awaitable<Result<void>> PostgresStore::restamp(ProjectId project, std::vector<Restamped> successes) {
+  auto rows = co_await parts_->run(sql::restamp, store::restamp_parameters(project, successes));
+  if (!rows) co_return fail(rows.error());
+  co_return Result<void>();
+}
+
 // ---- starting -----------------------------------------------------------------------------------------------------------
 
 awaitable<Result<Error>> PostgresStore::Parts::in_the_way(const NewRun& run, const std::string& collection) {
@@ -326,6 +332,39 @@ awaitable<Result<bool>> PostgresStore::lives(ReplicaId replica) {
   auto rows = co_await parts_->run(sql::lives, Parameters(replica.value()));
   if (!rows) co_return fail(rows.error());
   co_return (*rows)[0].truth();
+}
+
+awaitable<Result<Crowd>> PostgresStore::crowd() {
+  Calls calls;
+  calls.push_back({&sql::crowd, Parameters()});
+  calls.push_back({&sql::without_room, Parameters()});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  co_return understood([&] {
+    Crowd crowd;
+    for (auto row : (*answers)[0]) {
+      auto& waiting = crowd.runs.emplace_back();
+      waiting.run = store::read_key(row);
+      waiting.jobs = static_cast<std::uint32_t>(row.number());
+    }
+    for (auto row : (*answers)[1]) {
+      const UserId user(row.number());
+      crowd.runs_without_room[user] = static_cast<std::uint32_t>(row.number());
+    }
+    return crowd;
+  });
+}
+
+awaitable<Result<std::vector<RunKey>>> PostgresStore::give_turns(UserId user, std::size_t max) {
+  auto rows = co_await parts_->run(sql::give_turns, Parameters(user.value(), limit(max)));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<RunKey>(*rows, store::read_key);
+}
+
+awaitable<Result<std::size_t>> PostgresStore::forget_ended(core::Duration age, std::size_t max) {
+  auto rows = co_await parts_->run(sql::forget_ended, Parameters(std::int64_t{age.count()}, limit(max)));
+  if (!rows) co_return fail(rows.error());
+  co_return static_cast<std::size_t>(rows->size());
 }
 
 awaitable<Result<std::vector<RunView>>> PostgresStore::held(std::size_t max) {

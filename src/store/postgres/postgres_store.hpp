@@ -33,6 +33,7 @@ class PostgresStore final : public Store {
 
   awaitable<Result<void>> put_project(ProjectDocument project) override;
   awaitable<Result<ProjectDocument>> project(ProjectId id) override;
+  awaitable<Result<void>> restamp(ProjectId project, std::vector<Restamped> successes) override;
   awaitable<Result<core::RunKey>> create_run(NewRun run) override;
   awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override;
@@ -45,6 +46,8 @@ class PostgresStore final : public Store {
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
   awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<Crowd>> crowd() override;
+  awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) override;
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;
   awaitable<Result<Woken>> release_held(core::RunKey run) override;
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;
@@ -59,6 +62,9 @@ class PostgresStore final : public Store {
 
   /// A replica that goes in order: it is gone for all others at once.
   awaitable<Result<void>> leave(ReplicaId replica);
+  /// Retention: removes runs that are not open and ended longer ago than `age`, with all their rows, the oldest first, at most `max`; the
+  /// newest of a project stays, and what is known of its nodes. Gives how many it removed.
+  awaitable<Result<std::size_t>> forget_ended(core::Duration age, std::size_t max);
   /// Whether the database answers.
   awaitable<Result<void>> ping();
   awaitable<Result<Backlog>> backlog();

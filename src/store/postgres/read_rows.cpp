@@ -66,6 +66,7 @@ RunView read_run(postgres::Row& row) {
   run.last_failure = row.text();
   run.follower = ReplicaId(std::string(row.text()));
   run.collection = row.text();
+  record.no_room_since = row.some_instant();
   return run;
 }
 

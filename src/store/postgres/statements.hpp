@@ -36,7 +36,7 @@ using postgres::Statement;
 #define RUN_COLUMNS                                                                                                              \
   "r.run_id, r.uuid, r.user_id, r.project_uuid, r.iteration, r.request, r.keep_going, r.simulated, r.result, r.desire,"          \
   " r.cancelled, r.held_since IS NOT NULL, r.created, r.started, r.ended, r.scheduled, r.processed, r.wake_at, r.fence, r.open," \
-  " r.last_failure, r.follower, r.collection_run_id"
+  " r.last_failure, r.follower, r.collection_run_id, r.no_room_since"
 #define TASK_COLUMNS                                                                                                         \
   "t.task, t.node_id, t.state, t.state_since, t.attempt, t.job_id, t.seen, t.failures, t.lost, t.waiting, t.ready_since,"    \
   " t.not_before, t.submitted, t.start, t.\"end\", t.exit_code, t.log, t.reused, t.progress::float8, t.reasons, t.problems," \
@@ -58,6 +58,12 @@ inline constexpr Statement put_project{"put_project",
                                        " WHERE uuid = $1::text AND (prj_owner IS NULL OR prj_owner = $2::bigint) RETURNING uuid"};
 inline constexpr Statement project{
     "project", "SELECT uuid, prj_owner, name, document FROM projects WHERE uuid = $1::text AND document IS NOT NULL"};
+
+inline constexpr Statement restamp{
+    "restamp",
+    "UPDATE comp_tasks c SET success = d.success::json FROM unnest($2::text[], $3::text[], $4::bigint[], $5::integer[])"
+    " d(node_id, success, run, attempt) WHERE c.project_id = $1::text AND c.node_id = d.node_id"
+    " AND (c.success ->> 'run')::bigint = d.run AND (c.success ->> 'attempt')::integer = d.attempt"};
 
 // ---- starting ------------------------------------------------------------------------------------------------------------
 inline constexpr Statement insert_run{
@@ -191,7 +197,7 @@ inline constexpr Statement definitions{
 inline constexpr Statement commit_run{
     "commit_run",
     "UPDATE comp_runs r SET result = $4::text::statetype, started = $5::timestamptz, ended = $6::timestamptz,"
-    " wake_at = $7::timestamptz, open = true,"
+    " wake_at = $7::timestamptz, no_room_since = $8::timestamptz, open = true,"
     " last_result_changed = CASE WHEN r.last_result_changed IS NULL OR r.result <> $4::text::statetype THEN clock_timestamp()"
     " ELSE r.last_result_changed END,"
     " processed = CASE WHEN r.scheduled IS DISTINCT FROM $3::timestamptz THEN $3::timestamptz"
@@ -320,6 +326,32 @@ inline constexpr Statement orphans{
     " wake_at = CASE WHEN r.failures > 0 AND r.wake_at <= f.now THEN NULL ELSE r.wake_at END, modified = f.now"
     " FROM found f WHERE r.run_id = f.run_id RETURNING r.run_id, r.user_id, r.project_uuid, r.iteration)"
     " SELECT user_id, project_uuid, iteration FROM written ORDER BY run_id"};
+// By the attempts that have not ended, as there is no index of tasks by state: it would be written with every hand-over.
+inline constexpr Statement crowd{
+    "crowd",
+    "SELECT r.user_id, r.project_uuid, r.iteration, count(*) FROM comp_task_attempts a"
+    " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state = 'PENDING'"
+    " JOIN comp_runs r ON r.run_id = a.run_id WHERE a.outcome = 'open' AND r.open AND NOT " RESTS("r") " GROUP BY r.run_id"};
+inline constexpr Statement without_room{
+    "without_room", "SELECT r.user_id, count(*) FROM comp_runs r WHERE r.no_room_since IS NOT NULL AND r.open AND NOT " RESTS(
+                        "r") " GROUP BY r.user_id"};
+// core::give_turn. A run that is being written has its pass just now.
+inline constexpr Statement give_turns{
+    "give_turns",
+    "WITH found AS (SELECT r.run_id FROM comp_runs r WHERE r.user_id = $1::bigint AND r.no_room_since IS NOT NULL AND r.open"
+    " AND NOT " RESTS("r") " ORDER BY r.no_room_since, r.run_id LIMIT $2::bigint FOR NO KEY UPDATE OF r SKIP LOCKED),"
+    " clocked AS MATERIALIZED (SELECT found.*, clock_timestamp() AS now FROM found),"
+    " written AS (UPDATE comp_runs r SET no_room_since = NULL, scheduled = " MARK("f.now") ", published = f.now, republished = 0,"
+    " wake_at = CASE WHEN r.failures > 0 AND r.wake_at <= f.now THEN NULL ELSE r.wake_at END, modified = f.now"
+    " FROM clocked f WHERE r.run_id = f.run_id RETURNING r.run_id, r.user_id, r.project_uuid, r.iteration)"
+    " SELECT user_id, project_uuid, iteration FROM written ORDER BY run_id"};
+// The newest of each project stays. What is known of nodes is comp_tasks' own.
+inline constexpr Statement forget_ended{
+    "forget_ended",
+    "DELETE FROM comp_runs WHERE run_id IN (SELECT r.run_id FROM comp_runs r WHERE NOT r.open AND r.uuid IS NOT NULL"
+    " AND r.ended < clock_timestamp() - " MICROSECONDS("$1")
+    " AND EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"
+    " ORDER BY r.ended LIMIT $2::bigint FOR UPDATE OF r SKIP LOCKED) RETURNING run_id"};
 inline constexpr Statement lives{"lives", "SELECT EXISTS (SELECT 1 FROM (" LIVING ") living WHERE id = $1::text)"};
 inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
                                         " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL AND r.held_since IS NOT NULL"

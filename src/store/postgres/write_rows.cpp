@@ -203,7 +203,7 @@ CommitCalls calls_to_commit(const core::Ticket& ticket, const core::Decision& de
   auto& calls = commit.calls;
   calls.push_back(
       {&sql::commit_run, Parameters(ticket.run.value(), ticket.fence.value(), ticket.mark, text_of(core::to_db(decision.result)),
-                                    decision.started, decision.ended, decision.wake_at)});
+                                    decision.started, decision.ended, decision.wake_at, decision.no_room_since)});
   if (!decision.tasks.empty()) calls.push_back({&sql::commit_tasks, task_parameters(ticket, decision.tasks)});
   if (!decision.attempts.empty())
     calls.push_back({&sql::commit_attempts, attempt_parameters(ticket, each_once(decision.attempts))});
@@ -221,6 +221,13 @@ CommitCalls calls_to_commit(const core::Ticket& ticket, const core::Decision& de
     calls.push_back({&sql::commit_open, Parameters(ticket.run.value(), ticket.fence.value())});
   }
   return commit;
+}
+
+Parameters restamp_parameters(const ProjectId& project, const std::vector<Restamped>& successes) {
+  return Parameters(project.value(), column(successes, [](const Restamped& r) { return r.node.value(); }),
+                    column(successes, [](const Restamped& r) { return to_json(*r.success); }),
+                    column(successes, [](const Restamped& r) { return r.success->run.value(); }),
+                    column(successes, [](const Restamped& r) { return r.success->attempt; }));
 }
 
 Parameters progress_parameters(const std::vector<ProgressWrite>& writes) {

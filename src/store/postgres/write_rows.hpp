@@ -22,6 +22,7 @@ struct CommitCalls {
 };
 [[nodiscard]] CommitCalls calls_to_commit(const core::Ticket& ticket, const core::Decision& decision);
 
+[[nodiscard]] postgres::Parameters restamp_parameters(const ProjectId& project, const std::vector<Restamped>& successes);
 [[nodiscard]] postgres::Parameters progress_parameters(const std::vector<ProgressWrite>& writes);
 [[nodiscard]] postgres::Parameters key_parameters(const core::RunKey& run);
 

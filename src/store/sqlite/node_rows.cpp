@@ -20,6 +20,10 @@ NodeRows::NodeRows(Database& database)
       set_success_(database, "UPDATE comp_tasks SET success_in = ?2" OF_TASK),
       set_simulated_(database, "UPDATE comp_tasks SET simulated_in = ?2" OF_TASK),
 #undef OF_TASK
+      restamp_(database,
+               "UPDATE comp_run_snapshot_tasks SET success = ?3 WHERE snapshot_task_id ="
+               " (SELECT success_in FROM comp_tasks WHERE project_id = ?1 AND node_id = ?2)"
+               " AND json_extract(success, '$.run') = ?4 AND json_extract(success, '$.attempt') = ?5"),
       all_(database,
            "SELECT node.position, node.node_id, coalesce(newest.state, 'NOT_STARTED'), newest.run_id, good.success,"
            " simulated.success FROM comp_tasks node"
@@ -53,6 +57,10 @@ void NodeRows::begin_run(const core::RunDefinition& definition, const std::vecto
 
 void NodeRows::succeeded(const core::RunKey& key, RunId run, Index task, bool simulated) {
   (simulated ? set_simulated_ : set_success_).run(key.project.value(), task_id(run, task));
+}
+
+void NodeRows::restamp(const ProjectId& project, const NodeId& node, const core::Success& success) {
+  restamp_.run(project.value(), node.value(), store::to_json(success), success.run.value(), success.attempt);
 }
 
 std::vector<NodeView> NodeRows::of_project(const ProjectId& project) {

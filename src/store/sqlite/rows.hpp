@@ -74,12 +74,13 @@ class TaskRows {
   std::vector<core::TaskRecord> records(RunId run, Fence since);
   std::vector<TaskView> views(RunId run, Fence since);
   void write_progress(RunId run, const ProgressWrite& write);
+  std::uint32_t count_pending(RunId run);
 
  private:
   template <class Take>
   void walk(RunId run, Fence since, Take take);
   Database& database_;
-  Statement insert_, update_, since_, progress_;
+  Statement insert_, update_, since_, progress_, pending_;
 };
 
 using AttemptKey = std::pair<Index, std::int32_t>;  ///< task and attempt
@@ -109,11 +110,13 @@ class NodeRows {
   void begin_run(const core::RunDefinition& definition, const std::vector<NodeId>& project_nodes);
   /// The task has succeeded. Nothing where its node is no longer in the view.
   void succeeded(const core::RunKey& key, RunId run, Index task, bool simulated);
+  /// Nothing where the node's last success is another one.
+  void restamp(const ProjectId& project, const NodeId& node, const core::Success& success);
   std::vector<NodeView> of_project(const ProjectId& project);
 
  private:
   Database& database_;
-  Statement names_, remove_, upsert_, set_position_, set_success_, set_simulated_, all_;
+  Statement names_, remove_, upsert_, set_position_, set_success_, set_simulated_, restamp_, all_;
 };
 
 }  // namespace baton::sqlite

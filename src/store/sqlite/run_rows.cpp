@@ -9,7 +9,7 @@ namespace {
 #define RUN_COLUMNS                                                                                                           \
   "run_id, uuid, user_id, project_uuid, iteration, request, keep_going, simulated, newest, result, desire, cancelled, held, " \
   "created, started, ended, scheduled, processed, wake_at, published, republished, fence, committed, failures, begun_by, "    \
-  "follower, open, last_failure, collection_run_id, metadata"
+  "follower, open, last_failure, collection_run_id, metadata, no_room_since"
 
 StoredRun read(const Database& database, Statement::Rows& rows) {
   StoredRun run;
@@ -46,6 +46,7 @@ StoredRun read(const Database& database, Statement::Rows& rows) {
   run.row.last_failure = rows.text();
   run.collection = rows.some_text().value_or(std::string_view());
   run.metadata = rows.some_text().value_or(std::string_view());
+  record.no_room_since = rows.some_instant();
   return run;
 }
 
@@ -107,8 +108,8 @@ RunRows::RunRows(Database& database)
                     "UPDATE comp_runs SET scheduled = ?, processed = ?, wake_at = ?, published = ?, republished = ?, fence = ?,"
                     " committed = ?, failures = ?, begun_by = ?, follower = ?, last_failure = ? WHERE run_id = ?"),
       update_record_(database,
-                     "UPDATE comp_runs SET result = ?, desire = ?, cancelled = ?, held = ?, started = ?, ended = ?, open = ?"
-                     " WHERE run_id = ?") {}
+                     "UPDATE comp_runs SET result = ?, desire = ?, cancelled = ?, held = ?, started = ?, ended = ?, open = ?,"
+                     " no_room_since = ? WHERE run_id = ?") {}
 
 std::optional<StoredRun> RunRows::find(const core::RunKey& key) {
   return read_one(database_, by_key_.rows(key.project.value(), key.user.value(), key.iteration.value()));
@@ -154,7 +155,7 @@ void RunRows::update(RunId id, const core::RunRow& before, const core::RunRow& a
   if (before.record == after.record && before.open == after.open) return;
   const auto& record = after.record;
   update_record_.run(core::to_db(record.result), core::to_text(record.desire), record.desired_at, record.held, record.started,
-                     record.ended, after.open, id.value());
+                     record.ended, after.open, record.no_room_since, id.value());
 }
 
 }  // namespace baton::sqlite

@@ -34,6 +34,11 @@ awaitable<Result<void>> SqliteStore::put_project(ProjectDocument project) {
 awaitable<Result<ProjectDocument>> SqliteStore::project(ProjectId id) {
   return in_lane([work = work_.get(), id = std::move(id)] { return work->project(id); });
 }
+awaitable<Result<void>> SqliteStore::restamp(ProjectId project, std::vector<Restamped> successes) {
+  return in_lane([work = work_.get(), project = std::move(project), successes = std::move(successes)] {
+    return work->restamp(project, successes);
+  });
+}
 awaitable<Result<core::RunKey>> SqliteStore::create_run(NewRun run) {
   return in_lane([work = work_.get(), run = std::move(run)]() mutable { return work->create_run(std::move(run)); });
 }
@@ -65,6 +70,12 @@ awaitable<Result<std::vector<core::RunKey>>> SqliteStore::orphans(std::size_t ma
 }
 awaitable<Result<bool>> SqliteStore::lives(ReplicaId replica) {
   return in_lane([work = work_.get(), replica = std::move(replica)] { return work->lives(replica); });
+}
+awaitable<Result<Crowd>> SqliteStore::crowd() {
+  return in_lane([work = work_.get()] { return work->crowd(); });
+}
+awaitable<Result<std::vector<core::RunKey>>> SqliteStore::give_turns(UserId user, std::size_t max) {
+  return in_lane([work = work_.get(), user, max] { return work->give_turns(user, max); });
 }
 awaitable<Result<std::vector<RunView>>> SqliteStore::held(std::size_t max) {
   return in_lane([work = work_.get(), max] { return work->held(max); });

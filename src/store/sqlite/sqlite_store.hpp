@@ -29,6 +29,7 @@ class SqliteStore final : public Store {
 
   awaitable<Result<void>> put_project(ProjectDocument project) override;
   awaitable<Result<ProjectDocument>> project(ProjectId id) override;
+  awaitable<Result<void>> restamp(ProjectId project, std::vector<Restamped> successes) override;
   awaitable<Result<core::RunKey>> create_run(NewRun run) override;
   awaitable<Result<Woken>> wake(core::RunKey run, std::vector<JobId> jobs) override;
   awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override;
@@ -40,6 +41,8 @@ class SqliteStore final : public Store {
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
   awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<Crowd>> crowd() override;
+  awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) override;
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;
   awaitable<Result<Woken>> release_held(core::RunKey run) override;
   /// There is no outbox here: nobody subscribes to an embedded Baton. These two answer with nothing.

@@ -109,7 +109,9 @@ TaskRows::TaskRows(Database& database)
       progress_(database,
                 "UPDATE comp_run_snapshot_tasks SET progress = ?2 WHERE snapshot_task_id = ?1 AND job_id = ?3"
                 " AND state IN ('PENDING', 'WAITING_FOR_CLUSTER', 'WAITING_FOR_RESOURCES', 'RUNNING')"
-                " AND (progress IS NULL OR progress < ?2)") {}
+                " AND (progress IS NULL OR progress < ?2)"),
+      pending_(database,
+               "SELECT count(*) FROM comp_run_snapshot_tasks WHERE snapshot_task_id BETWEEN ? AND ? AND state = 'PENDING'") {}
 
 void TaskRows::insert(RunId run, const core::TaskDefinition& definition, const core::TaskRecord& record) {
   insert_.run(task_id(run, record.task), run.value(), definition.node.id.value(), core::to_db(record.state), record.state_since,
@@ -145,6 +147,11 @@ std::vector<TaskView> TaskRows::views(RunId run, Fence since) {
 
 void TaskRows::write_progress(RunId run, const ProgressWrite& write) {
   progress_.run(task_id(run, write.task), std::clamp(write.progress, 0.0, 1.0), write.job.value());
+}
+
+std::uint32_t TaskRows::count_pending(RunId run) {
+  auto rows = pending_.rows(task_id(run, 0), task_id(RunId(run.value() + 1), 0) - 1);
+  return rows.next() ? static_cast<std::uint32_t>(rows.number()) : 0;
 }
 
 }  // namespace baton::sqlite

@@ -178,6 +178,13 @@ Result<ProjectDocument> SqliteStore::Work::project(const ProjectId& id) {
   });
 }
 
+Result<void> SqliteStore::Work::restamp(const ProjectId& project, const std::vector<Restamped>& successes) {
+  return write([&]() -> Result<void> {
+    for (const auto& [node, success] : successes) nodes_.restamp(project, node, *success);
+    return {};
+  });
+}
+
 Result<core::RunKey> SqliteStore::Work::create_run(NewRun run) {
   if (auto bad = core::check_new_run(run.uuid, run.tasks, run.project_nodes)) return fail(std::move(*bad));
   return write([&]() -> Result<core::RunKey> {
@@ -286,6 +293,7 @@ Result<Committed> SqliteStore::Work::commit(const core::Ticket& ticket, const co
     row.record.result = decision.result;
     row.record.started = decision.started;
     row.record.ended = decision.ended;
+    row.record.no_room_since = decision.no_room_since;
     const bool woken = core::commit(row, ticket.mark, now());
     row.wake_at = decision.wake_at;
     if (core::may_settle(woken)) {
@@ -378,6 +386,40 @@ Result<std::vector<core::RunKey>> SqliteStore::Work::orphans(std::size_t max) {
       core::orphan(row, time);
       return true;
     });
+  });
+}
+
+// One open run has no others, and is not looked into.
+Result<Crowd> SqliteStore::Work::crowd() {
+  return read([&]() -> Result<Crowd> {
+    Crowd crowd;
+    const auto open = runs_.open_ones();
+    if (open.size() < 2) return crowd;
+    for (const auto& run : open) {
+      if (core::rests(run.row)) continue;
+      if (const auto jobs = tasks_.count_pending(run.id); jobs > 0) crowd.runs.push_back({run.key, jobs});
+      if (run.row.record.no_room_since) ++crowd.runs_without_room[run.key.user];
+    }
+    return crowd;
+  });
+}
+
+Result<std::vector<core::RunKey>> SqliteStore::Work::give_turns(UserId user, std::size_t max) {
+  return write([&]() -> Result<std::vector<core::RunKey>> {
+    std::set<std::pair<core::Instant, core::RunKey>> waiting;
+    for (const auto& open : runs_.open_ones())
+      if (open.key.user == user && core::may_have_turn(open.row)) waiting.emplace(*open.row.record.no_room_since, open.key);
+    const auto time = now();
+    std::vector<core::RunKey> given;
+    for (const auto& [since, key] : waiting) {
+      if (given.size() == max) break;
+      auto* cached = load(key);
+      const auto before = cached->run.row;
+      core::give_turn(cached->run.row, time);
+      save(*cached, before);
+      given.push_back(key);
+    }
+    return given;
   });
 }
 

@@ -19,6 +19,7 @@ class SqliteStore::Work {
 
   Result<void> put_project(const ProjectDocument& project);
   Result<ProjectDocument> project(const ProjectId& id);
+  Result<void> restamp(const ProjectId& project, const std::vector<Restamped>& successes);
   Result<core::RunKey> create_run(NewRun run);
   Result<Woken> wake(const core::RunKey& run, const std::vector<JobId>& jobs);
   Result<Woken> desire(const core::RunKey& run, core::Desire desire);
@@ -29,6 +30,8 @@ class SqliteStore::Work {
   Result<void> join(const ReplicaId& replica);
   Result<std::vector<core::RunKey>> orphans(std::size_t max);
   Result<bool> lives(const ReplicaId& replica) { return living_.contains(replica); }
+  Result<Crowd> crowd();
+  Result<std::vector<core::RunKey>> give_turns(UserId user, std::size_t max);
   Result<std::vector<RunView>> held(std::size_t max);
   Result<Woken> release_held(const core::RunKey& run);
   Result<std::vector<core::RunKey>> changed(const std::vector<Watched>& runs);

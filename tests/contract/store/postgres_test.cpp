@@ -210,6 +210,38 @@ TEST_F(PostgresStoreTest, a_run_that_another_program_made_is_left_alone) {
   EXPECT_EQ(wait(store_->create_run(ours)).error().code, "store.run_exists");
 }
 
+// ---- retention ----------------------------------------------------------------------------------------------------------
+
+TEST_F(PostgresStoreTest, what_ended_long_ago_is_forgotten_but_for_the_newest_run_of_each_project) {
+  const auto ended = [&](const std::string& uuid, const std::string& project, const std::string& age) {
+    auto run = a_run(uuid);
+    run.project = ProjectId(project);
+    const auto key = *wait(store_->create_run(run));
+    auto ticket = *wait(store_->begin_pass({.run = key, .replica = ReplicaId("r1")}));
+    core::Decision decision;
+    decision.tasks = {full_record(0)};
+    decision.attempts = {ended_attempt(0, "job-" + uuid, core::Owed::nothing)};
+    decision.result = State::success;
+    decision.ended = ticket.now;
+    EXPECT_TRUE(wait(store_->commit(ticket, decision)));
+    world_->execute("UPDATE comp_runs SET ended = ended - interval '" + age + "' WHERE uuid = '" + uuid + "'");
+    return key;
+  };
+  const auto old = ended("u1", "p", "40 days");
+  const auto young = ended("u2", "p", "20 days");
+  const auto newest = ended("u3", "p", "10 days");
+  const auto alone = ended("u4", "q", "40 days");
+
+  EXPECT_EQ(*wait(store_->forget_ended(24h * 30, 10)), 1u);
+
+  EXPECT_EQ(wait(store_->run(old)).error().code, "store.not_found");
+  for (const auto& key : {young, newest, alone}) EXPECT_TRUE(wait(store_->run(key)));
+  EXPECT_EQ(world_->execute("SELECT count(*) FROM comp_task_attempts WHERE job_id = 'job-u1'")[0], "0");
+  EXPECT_NE((*wait(store_->nodes(ProjectId("q"))))[0].success, nullptr);
+  EXPECT_EQ(*wait(store_->forget_ended(0s, 1)), 1u);  // no more at a time than was said
+  EXPECT_TRUE(wait(store_->run(newest)));
+}
+
 // ---- migrations ---------------------------------------------------------------------------------------------------------
 
 class PostgresMigration : public PostgresStoreTest {

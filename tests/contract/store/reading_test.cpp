@@ -53,6 +53,27 @@ TEST_P(StoreContract, a_commit_moves_the_view_and_keeps_the_success) {
   EXPECT_EQ(nodes[2].state, State::published);
 }
 
+TEST_P(StoreContract, a_success_takes_newer_stamps_while_it_is_the_last_one) {
+  const auto key = create();
+  core::Decision decision;
+  decision.tasks = {full_record(0), full_record(1)};
+  commit(begin(key), decision);
+  auto newer = std::make_shared<core::Success>(full_success());
+  ASSERT_FALSE(newer->stamps.empty());
+  newer->stamps[0].stat = "read again";
+  newer->stamps[0].settled = true;
+  auto of_another_attempt = std::make_shared<core::Success>(*newer);
+  ++of_another_attempt->attempt;
+
+  done(store().restamp(ProjectId("p"), {{NodeId("a"), newer}, {NodeId("b"), of_another_attempt}, {NodeId("unknown"), newer}}));
+
+  const auto nodes = good(store().nodes(ProjectId("p")));
+  EXPECT_EQ(store::to_json(*nodes[0].success), store::to_json(*newer));
+  EXPECT_EQ(nodes[0].state, State::success);
+  EXPECT_EQ(store::to_json(*nodes[1].success), store::to_json(full_success()));
+  EXPECT_EQ(nodes[2].success, nullptr);
+}
+
 TEST_P(StoreContract, a_simulated_success_is_kept_apart) {
   const auto key = create();
   core::Decision decision;

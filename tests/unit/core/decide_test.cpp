@@ -61,6 +61,64 @@ TEST(Decide, keeps_within_its_room) {
   EXPECT_EQ(nodes_of(next.submit), (Names{"t2"}));  // one that began has left the room
 }
 
+TEST(Decide, says_since_when_tasks_are_ready_and_there_is_no_room) {
+  Scene scene(run_of({{}, {}, {}}));
+  scene.policy.room = 2;
+  EXPECT_EQ(scene.pass().no_room_since, noon);
+  scene.policy.room = 0;
+  const auto still = scene.pass({seen(scene.task(0), Seen::queued)}, noon + 1s);
+  EXPECT_EQ(still.no_room_since, noon);
+  const auto next = scene.pass({seen(scene.task(0), Seen::running)}, noon + 2s);
+  EXPECT_EQ(nodes_of(next.submit), (Names{"t2"}));
+  EXPECT_EQ(next.no_room_since, std::nullopt);
+}
+
+TEST(Decide, a_run_that_has_nothing_in_a_full_backend_asks_again_later_and_later) {
+  Scene scene(run_of({{}}));
+  scene.policy.room = 0;
+  EXPECT_EQ(scene.pass().wake_at, noon + 5s);
+  EXPECT_EQ(scene.pass({}, noon + 5s).wake_at, noon + 10s);
+  EXPECT_EQ(scene.pass({}, noon + 20s).wake_at, noon + 40s);
+  EXPECT_EQ(scene.pass({}, noon + 10min).wake_at, noon + 11min);
+}
+
+TEST(Decide, hands_over_no_more_than_its_share_what_runs_included) {
+  Scene scene(run_of({{}, {}, {}, {}}));
+  scene.policy.share = 2;
+  EXPECT_EQ(nodes_of(scene.pass().submit), (Names{"t0", "t1"}));
+  EXPECT_TRUE(scene.pass({seen(scene.task(0), Seen::running), seen(scene.task(1), Seen::running)}).submit.empty());
+  EXPECT_EQ(nodes_of(scene.pass({done(scene.task(0), "1")}).submit), (Names{"t2"}));
+  scene.policy.share = 4;  // nobody else waits any more
+  EXPECT_EQ(nodes_of(scene.pass().submit), (Names{"t3"}));
+}
+
+TEST(Decide, what_nobody_can_run_fails_before_anything_is_begun_in_vain) {
+  const auto with_unknown = [](bool keep_going) {
+    auto definition = run_of({{}, {0}, {1}, {}});
+    auto unknown = std::make_shared<Step>(*definition->tasks[1].node.step);
+    unknown->command.words.clear();
+    unknown->image = "simcore/services/comp/sleeper:2.2.1";
+    definition->tasks[1].node.step = unknown;
+    definition->keep_going = keep_going;
+    return definition;
+  };
+  Scene drains(with_unknown(false));
+  const auto decision = drains.pass();
+  EXPECT_TRUE(decision.submit.empty());
+  EXPECT_EQ(drains.state(1), State::failed);
+  ASSERT_EQ(drains.task(1).errors.size(), 1u);
+  EXPECT_EQ(drains.task(1).errors[0].code, "node.not_runnable");
+  EXPECT_NE(drains.task(1).errors[0].what.find("sleeper:2.2.1"), std::string::npos);
+  for (const Index i : {0U, 2U, 3U}) EXPECT_EQ(drains.state(i), State::aborted);
+  EXPECT_EQ(decision.result, State::failed);
+  EXPECT_TRUE(decision.ended);
+
+  Scene goes_on(with_unknown(true));
+  EXPECT_EQ(nodes_of(goes_on.pass().submit), (Names{"t0", "t3"}));
+  EXPECT_EQ(goes_on.state(1), State::failed);
+  EXPECT_EQ(goes_on.state(2), State::aborted);
+}
+
 TEST(Decide, hands_the_successor_over_in_the_pass_that_records_success) {
   Scene scene(run_of({{}, {0}}));
   scene.pass();

@@ -68,6 +68,9 @@ class ReachedStore final : public Store {
   }
   awaitable<Result<void>> put_project(ProjectDocument project) override { return store_.put_project(std::move(project)); }
   awaitable<Result<ProjectDocument>> project(ProjectId id) override { return store_.project(std::move(id)); }
+  awaitable<Result<void>> restamp(ProjectId project, std::vector<Restamped> successes) override {
+    return store_.restamp(std::move(project), std::move(successes));
+  }
   awaitable<Result<core::RunKey>> create_run(NewRun run) override { return store_.create_run(std::move(run)); }
   awaitable<Result<Woken>> desire(core::RunKey run, core::Desire desire) override {
     return store_.desire(std::move(run), desire);
@@ -78,6 +81,10 @@ class ReachedStore final : public Store {
   awaitable<Result<void>> join(ReplicaId replica) override { return store_.join(std::move(replica)); }
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override { return store_.orphans(max); }
   awaitable<Result<bool>> lives(ReplicaId replica) override { return store_.lives(std::move(replica)); }
+  awaitable<Result<Crowd>> crowd() override { return store_.crowd(); }
+  awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) override {
+    return store_.give_turns(user, max);
+  }
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override { return store_.held(max); }
   awaitable<Result<Woken>> release_held(core::RunKey run) override { return store_.release_held(std::move(run)); }
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override {
@@ -191,14 +198,14 @@ struct Replica {
 /// What all replicas share, and the replicas.
 class House {
  public:
-  explicit House(std::uint64_t seed = 1)
+  explicit House(std::uint64_t seed = 1, std::uint32_t slots = 1000)
       : world(seed),
         who(world.start()),
         runtime(world, who),
         store([this] { return world.wall(); }),
         broker([this] { return world.now(); }),
         locks([this] { return world.now(); }),
-        cluster(runtime, {.slots = 1000}, [this](const core::Job& job) { return fates[job.node.value()]; }) {
+        cluster(runtime, {.slots = slots}, [this](const core::Job& job) { return fates[job.node.value()]; }) {
     cluster.watch({.begins = [this](const core::Job& job) { begun.emplace_back(job.node.value(), world.now()); },
                    .tells = [](const JobId&, std::string_view) {}});
   }
@@ -218,9 +225,9 @@ class House {
     store.declare_gone(ReplicaId(replica.name));
   }
   /// Writes a run of tasks `t0`, `t1`, …; nobody is told.
-  core::RunKey create(const std::vector<std::vector<Index>>& before, const std::string& project = "p") {
+  core::RunKey create(const std::vector<std::vector<Index>>& before, const std::string& project = "p", UserId user = UserId(1)) {
     const auto definition = run_of(before);
-    NewRun run{.uuid = RunUuid(runtime.uuid()), .user = UserId(1), .project = ProjectId(project), .request = {}};
+    NewRun run{.uuid = RunUuid(runtime.uuid()), .user = user, .project = ProjectId(project), .request = {}};
     run.tasks = definition->tasks;
     for (const auto& task : definition->tasks) run.project_nodes.push_back(task.node.id);
     auto key = world.look(store.create_run(std::move(run)));

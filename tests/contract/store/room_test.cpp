@@ -1,0 +1,111 @@
+// R17: what waits in the backend, who waits to be let in, and whose turn it is.
+#include "contract/store/fixture.hpp"
+
+namespace baton::test {
+namespace {
+
+using Keys = std::vector<RunKey>;
+
+class StoreRoom : public StoreContract {
+ protected:
+  /// A run of `user` whose `jobs` first tasks are handed over; it waits for room, or not.
+  RunKey crowded(const std::string& project, std::int64_t user, Index jobs, bool waits = true) {
+    auto definition = a_run(project);
+    definition.user = UserId(user);
+    const auto key = good(store().create_run(definition));
+    core::Decision decision;
+    for (Index i = 0; i < jobs; ++i) {
+      decision.tasks.push_back(pending_task(i, project + std::to_string(i)));
+      decision.attempts.push_back(open_attempt(i, project + std::to_string(i)));
+    }
+    if (waits) decision.no_room_since = now();
+    commit(begin(key), decision);
+    return key;
+  }
+  std::map<RunKey, std::uint32_t> jobs() {
+    std::map<RunKey, std::uint32_t> counted;
+    for (const auto& [run, count] : good(store().crowd()).runs) counted.emplace(run, count);
+    return counted;
+  }
+  using Waiting = std::map<UserId, std::uint32_t>;
+  Waiting runs_without_room() { return good(store().crowd()).runs_without_room; }
+  Keys turns(std::int64_t user, std::size_t max = 10) { return good(store().give_turns(UserId(user), max)); }
+};
+
+TEST_P(StoreRoom, jobs_that_were_handed_over_and_have_not_begun_are_counted_by_run) {
+  const auto two = crowded("p", 1, 2, false), one = crowded("q", 2, 1, false);
+  crowded("r", 1, 0);
+  EXPECT_EQ(jobs(), (std::map<RunKey, std::uint32_t>{{two, 2}, {one, 1}}));
+  core::Decision begins;
+  auto record = pending_task(1, "p1");
+  record.state = State::started;
+  begins.tasks = {record};
+
+  commit(begin(two), begins);
+
+  EXPECT_EQ(jobs(), (std::map<RunKey, std::uint32_t>{{two, 1}, {one, 1}}));
+}
+
+TEST_P(StoreRoom, runs_without_room_are_counted_by_user) {
+  crowded("p", 1, 1);
+  crowded("q", 1, 0);
+  crowded("r", 2, 0);
+  crowded("s", 3, 1, false);
+
+  EXPECT_EQ(runs_without_room(), (Waiting{{UserId(1), 2}, {UserId(2), 1}}));
+}
+
+TEST_P(StoreRoom, since_when_a_run_waits_comes_back_with_the_ticket_until_a_commit_takes_it_away) {
+  const auto key = crowded("p", 1, 1);
+  const auto since = now();
+  pass_time(1s);
+
+  const auto ticket = begin(key);
+
+  EXPECT_EQ(ticket.record.no_room_since, since);
+  EXPECT_EQ(view(key).record.no_room_since, since);
+  commit(ticket);
+  EXPECT_EQ(view(key).record.no_room_since, std::nullopt);
+}
+
+TEST_P(StoreRoom, turns_go_to_those_of_the_user_that_have_waited_longest) {
+  const auto first = crowded("q", 1, 0);
+  pass_time(1s);
+  const auto second = crowded("p", 1, 0);
+  crowded("r", 2, 0);
+  pass_time(1s);
+  crowded("s", 1, 0);
+
+  EXPECT_EQ(turns(1, 2), (Keys{first, second}));
+
+  for (const auto& key : {first, second}) {
+    EXPECT_TRUE(pending(key));
+    EXPECT_EQ(view(key).record.no_room_since, std::nullopt);
+  }
+  EXPECT_EQ(runs_without_room(), (Waiting{{UserId(1), 1}, {UserId(2), 1}}));
+  EXPECT_TRUE(due().empty());  // whoever was given the turns publishes them
+}
+
+TEST_P(StoreRoom, a_run_that_does_not_wait_has_no_turn) {
+  crowded("p", 1, 1, false);
+
+  EXPECT_TRUE(turns(1).empty());
+}
+
+TEST_P(StoreRoom, a_held_run_neither_counts_nor_has_a_turn) {
+  const auto key = crowded("p", 1, 1);
+  crowded("q", 1, 0, false);
+  for (int i = 0; i < 5; ++i) fail_a_pass(key);
+  pass_time(61s);
+  EXPECT_EQ(refused(key).code, "store.held");
+
+  EXPECT_TRUE(jobs().empty());
+  EXPECT_TRUE(runs_without_room().empty());
+  EXPECT_TRUE(turns(1).empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreRoom, testing::Values(Kind::memory, Kind::sqlite, Kind::sqlite_inline, Kind::postgres),
+                         [](const auto& info) { return name_of(info.param); });
+
+}  // namespace
+}  // namespace baton::test
