@@ -449,8 +449,9 @@ class Pass {
   std::uint32_t in_backend() const { return count(State::pending) + count(State::waiting_for_resources) + count(State::started); }
   void wait_for_room(Index i) {
     if (!out_.no_room_since) out_.no_room_since = run_.record().no_room_since.value_or(now_);
-    // Events of our own live jobs bring the next pass; without any, others hold the room: they give us a turn, or it was lost.
-    if (count(State::pending) + count(State::started) == 0 && !mutant(Mutant::no_room_no_wake)) ask_again(*out_.no_room_since);
+    // Events of our own live jobs bring the next pass; without any, others hold the room, and give us our turn.
+    if (count(State::pending) + count(State::started) == 0 && !mutant(Mutant::no_room_no_wake))
+      wake_by(now_ + policy_.no_room_max);
     if (run_.definition_of(i).node.step->limits.waiting && !at(i).ready_since) change(i).ready_since = now_;
   }
   /// Of an attempt whose reason was not found in this pass: the first, or a retry after its back-off.

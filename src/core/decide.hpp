@@ -20,6 +20,7 @@ struct Policy {
   bool kill = false;                                    ///< cancel without the soft way first (Ctrl-C twice)
   Duration ask_again_min = std::chrono::seconds(5);     ///< R16: doubling from here …
   Duration ask_again_max = std::chrono::seconds(60);    ///< … to here
+  Duration no_room_max = std::chrono::minutes(10);      ///< a run that waits for room looks for it itself after so long
   Duration lacking_max = std::chrono::minutes(10);      ///< waiting for resources, then FAILED
   Duration cancel_patience = std::chrono::minutes(10);  ///< BATON_CANCEL_PATIENCE (R11)
   bool waits_may_expire = true;                         ///< false: the store's clock has just jumped (R5)

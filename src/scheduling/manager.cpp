@@ -46,9 +46,22 @@ awaitable<void> Manager::look(bool for_due) {
     due_at_ = runtime_.steady() + options_.interval;
     auto due = co_await store_.due(options_.due, options_.batch_max);
     co_await publish(std::move(due));
+    co_await give_lost_turns();
     if (relay_ != nullptr) co_await relay_->sweep();
   }
   if (lease) co_await lock_.release(*lease);
+}
+
+/// R17: runs of a user wait for room while nothing of his is in front of them, so that no commit of his will give them their turn: who was to do
+/// it has died. One is enough, the others follow it.
+awaitable<void> Manager::give_lost_turns() {
+  auto crowd = co_await store_.crowd();
+  if (!crowd) co_return options_.trouble(crowd.error());
+  for (const auto& waiting : crowd->runs) crowd->runs_without_room.erase(waiting.run.user);
+  for (const auto& [user, runs] : crowd->runs_without_room) {
+    auto turn = co_await store_.give_turns(user, 1);
+    co_await publish(std::move(turn));
+  }
 }
 
 awaitable<void> Manager::publish(Result<std::vector<core::RunKey>> found) {

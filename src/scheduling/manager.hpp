@@ -32,6 +32,7 @@ class Manager {
  private:
   awaitable<void> look(bool for_due);
   awaitable<void> publish(Result<std::vector<core::RunKey>> found);
+  awaitable<void> give_lost_turns();
 
   Runtime& runtime_;
   Store& store_;

@@ -389,13 +389,10 @@ Result<std::vector<core::RunKey>> SqliteStore::Work::orphans(std::size_t max) {
   });
 }
 
-// One open run has no others, and is not looked into.
 Result<Crowd> SqliteStore::Work::crowd() {
   return read([&]() -> Result<Crowd> {
     Crowd crowd;
-    const auto open = runs_.open_ones();
-    if (open.size() < 2) return crowd;
-    for (const auto& run : open) {
+    for (const auto& run : runs_.open_ones()) {
       if (core::rests(run.row)) continue;
       if (const auto jobs = tasks_.count_pending(run.id); jobs > 0) crowd.runs.push_back({run.key, jobs});
       if (run.row.record.no_room_since) ++crowd.runs_without_room[run.key.user];

@@ -29,7 +29,7 @@ class ReachedStore final : public Store {
  public:
   ReachedStore(World& world, Store& store) : world_(world), store_(store) {}
 
-  bool away = false, refuses = false;
+  bool away = false, refuses = false, turns_are_lost = false;
   core::Duration commit_takes{}, due_takes{};
   std::function<void()> before_commit = [] {};
   std::function<bool(const core::Ticket&)> dies = [](const core::Ticket&) { return false; };  ///< true: its process has crashed
@@ -83,7 +83,8 @@ class ReachedStore final : public Store {
   awaitable<Result<bool>> lives(ReplicaId replica) override { return store_.lives(std::move(replica)); }
   awaitable<Result<Crowd>> crowd() override { return store_.crowd(); }
   awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) override {
-    return store_.give_turns(user, max);
+    if (turns_are_lost) co_return gone();
+    co_return co_await store_.give_turns(user, max);
   }
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override { return store_.held(max); }
   awaitable<Result<Woken>> release_held(core::RunKey run) override { return store_.release_held(std::move(run)); }
