@@ -54,11 +54,11 @@ class ExitCodes(Workshop):
         self.assertIn("runtime.timeout", ended.err)
 
     def test_what_this_machine_can_never_run_is_bad_input(self):
-        self.pipeline({"huge": {"resources": {"cpu": 100000}, "run": "true"}})
+        self.pipeline({"huge": {"resources": {"cpu": 100000.5}, "run": "true"}})
 
-        ended = self.baton("run", "p.yaml", code=2)
+        ended = self.baton("run", "p.yaml", "--resources", "cpu=1.5", code=2)
 
-        self.assertIn("'huge' asks for cpu", ended.err)
+        self.assertIn("'huge' asks for cpu 100000.5, and this machine has 1.5\n", ended.err)
         self.assertFalse(self.state.exists())
 
     def test_custom_resources_share_out_what_is_said(self):
