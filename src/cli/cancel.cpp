@@ -18,7 +18,7 @@ constexpr auto look_every = 50ms;
 bool is_unfinished(const std::optional<RunView>& run) { return run && !core::is_final(run->record.result); }
 
 std::string outcome_text(const Session& session, const std::optional<RunView>& run) {
-  const auto name = printable(session.places.name);
+  const auto name = printable_name(session.places.name);
   if (!run) return name + ": nothing to cancel\n";
   return name + ": run " + std::to_string(run->key.iteration.value()) + " ended " +
          std::string(core::to_text(run->record.result)) + "\n";

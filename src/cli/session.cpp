@@ -191,7 +191,12 @@ Result<core::Resources> resources_from(std::string_view text) {
 ExitCode tell(const Session& session, const Error& error) {
   if (session.options.json) session.terminal.data(error_json(error));
   if (error.code.starts_with("input.")) {
-    session.terminal.talk(formats::show(error, document_of(session, error)));
+    const auto document = document_of(session, error);
+    session.terminal.talk(formats::show({.code = error.code,
+                                         .what = printable(error.what),
+                                         .where = printable_name(error.where),
+                                         .way_out = printable(error.way_out)},
+                                        document));
     return ExitCode::bad_input;
   }
   std::string text = "error: " + printable(error.what) + "\n";

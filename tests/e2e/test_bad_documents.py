@@ -69,6 +69,18 @@ class BadDocuments(Workshop):
 
         self.assertEqual(refused.err.splitlines()[1:3], ["  p.yaml:6:19 |       r1: { from: reads.r3 }", "              |                   ^^^^^^^^"])
 
+    def test_a_text_that_could_command_a_terminal_is_shown_harmless(self):
+        self.pipeline({"a": {"run": "true"}}, name="p.yaml", params={})
+        self.write("named.yaml", 'baton: 1\nname: "calls\\e[2J\\u009b\\nall is well"\nnodes: {a: {run: "true"}}\n')
+        self.write("bad.yaml", 'baton: 1\nnodes: {a: {run: "true", "fi\\u009beld": 1}}\n')
+
+        told = [self.baton("plan", "named.yaml", code=0).out, self.baton("run", "named.yaml", code=0).err,
+                self.baton("run", "named.yaml", code=0).err, self.baton("plan", "bad.yaml", code=2).err]
+
+        for text in told:
+            self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+            self.assertNotIn("\nall is well", text)
+
     def test_plan_and_why_refuse_it_as_well(self):
         self.write("p.yaml", nodes("  a: { rnu: x }\n"))
 
