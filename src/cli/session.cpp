@@ -32,7 +32,7 @@ std::string absolute(const std::string& path) {
   return text;
 }
 
-Result<std::string> read_document(const std::string& path, const std::string& shown) {
+Result<std::string> read_file(const std::string& path, const std::string& shown) {
   std::error_code wrong;
   const auto kind = fs::status(path, wrong).type();
   if (kind == fs::file_type::not_found)
@@ -54,9 +54,19 @@ Result<std::string> read_document(const std::string& path, const std::string& sh
   return text;
 }
 
+/// Its text stays where it is as long as the session does.
+Result<std::string_view> read_document(Session& session, const std::string& path, const std::string& shown) {
+  const auto known = session.texts.find(shown);
+  if (known != session.texts.end()) return known->second;
+  auto text = read_file(path, shown);
+  if (!text) return fail(text.error());
+  return session.texts.emplace(shown, std::move(*text)).first->second;
+}
+
 /// `--params FILE`: its values as YAML, by name. (JSON is YAML.)
-Result<std::map<std::string, std::string>> params_from(const std::string& path) {
-  auto text = read_document(absolute(path), path);
+Result<std::map<std::string, std::string>> params_from(Session& session) {
+  const auto& path = session.options.params;
+  const auto text = read_document(session, absolute(path), path);
   if (!text) return fail(text.error());
   const auto tree = formats::read_yaml(*text, path);
   if (!tree) return fail(tree.error());
@@ -73,10 +83,11 @@ Result<std::map<std::string, std::string>> params_from(const std::string& path) 
   return values;
 }
 
-Result<std::map<std::string, std::string>> values_of(const Options& options) {
+Result<std::map<std::string, std::string>> values_of(Session& session) {
+  const auto& options = session.options;
   std::map<std::string, std::string> values;
   if (!options.params.empty()) {
-    auto from_file = params_from(options.params);
+    auto from_file = params_from(session);
     if (!from_file) return fail(from_file.error());
     values = std::move(*from_file);
   }
@@ -109,13 +120,10 @@ std::optional<double> size_from(std::string_view text) {
   return number * scale;
 }
 
-/// The text that the place of an error is about. Errors are rare: it is read again, rather than kept.
-std::string document_of(const Session& session, const Error& error) {
-  for (const auto& shown : {session.options.file, session.options.params}) {
-    if (shown.empty() || !error.where.starts_with(shown + ":")) continue;
-    auto text = read_document(absolute(shown), shown);
-    if (text) return std::move(*text);
-  }
+/// The text that the place of an error is about.
+std::string_view document_of(const Session& session, const Error& error) {
+  for (const auto& [shown, text] : session.texts)
+    if (error.where.starts_with(shown + ":")) return text;
   return {};
 }
 
@@ -140,15 +148,15 @@ Places places_of(const Options& options) {
   return places;
 }
 
-Result<Pipeline> load(const Session& session) {
+Result<Pipeline> load(Session& session) {
   const auto& shown = session.options.file;
-  auto values = values_of(session.options);
+  auto values = values_of(session);
   if (!values) return fail(values.error());
-  auto text = read_document(session.places.file, shown);
+  const auto text = read_document(session, session.places.file, shown);
   if (!text) return fail(text.error());
   auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = *values});
   if (!project) return fail(project.error());
-  Pipeline pipeline{.document = std::move(*text), .values = std::move(*values), .project = std::move(*project), .selection = {}};
+  Pipeline pipeline{.document = *text, .values = std::move(*values), .project = std::move(*project), .selection = {}};
   std::set<Index> chosen;
   for (const auto& word : session.options.nodes) {
     const auto nodes = formats::nodes_named(pipeline.project, word);
@@ -159,11 +167,11 @@ Result<Pipeline> load(const Session& session) {
   return pipeline;
 }
 
-Result<std::string> name_of_pipeline(const Session& session) {
-  auto values = values_of(session.options);
+Result<std::string> name_of_pipeline(Session& session) {
+  auto values = values_of(session);
   if (!values) return fail(values.error());
   const auto shown = session.options.file.empty() ? session.places.name : session.options.file;
-  const auto text = read_document(session.places.file, shown);
+  const auto text = read_document(session, session.places.file, shown);
   if (!text) return fail(text.error());
   auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = std::move(*values)});
   if (!project) return fail(project.error());

@@ -1,5 +1,6 @@
 """Documents and words that are refused: exit 2, the place and the way out shown, nothing written."""
 import json
+import os
 
 from workshop import Workshop
 
@@ -80,6 +81,16 @@ class BadDocuments(Workshop):
         for text in told:
             self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
             self.assertNotIn("\nall is well", text)
+
+    def test_a_document_out_of_a_pipe_is_read_once_and_its_line_shown(self):
+        os.mkfifo(self.folder / "pipe")
+        reading = self.start("plan", "pipe")
+        (self.folder / "pipe").write_text("baton: 2\nnodes: {}\n")
+
+        ended = self.end_of(reading)
+
+        self.assertEqual(ended.code, 2, ended)
+        self.assertIn("pipe:1:8 | baton: 2", ended.err)
 
     def test_plan_and_why_refuse_it_as_well(self):
         self.write("p.yaml", nodes("  a: { rnu: x }\n"))
