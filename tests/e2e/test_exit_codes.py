@@ -211,6 +211,43 @@ class Cancel(Workshop):
         self.assertFalse(alive(job))
         self.assertEqual(self.plan("p.yaml"), {"sleeper": ["never-succeeded"]})
 
+    def start_planner(self, *words):
+        """It reads for half a minute before it knows what has to run."""
+        with open(self.folder / "huge", "w") as file:
+            file.truncate(64 << 30)
+        self.pipeline({"reader": {"inputs": {"huge": {"file": "huge"}}, "run": f"touch {self.folder}/begun"}})
+        process = self.start("run", "p.yaml", *words)
+        self.eventually(lambda: any("p.yaml" in line for line in self.lines(".baton/lock")), "it has the state directory")
+        time.sleep(0.2)  # it plans; sooner it would end all the same, by the signal itself
+        return process
+
+    def test_a_run_that_is_about_to_begin_does_not(self):
+        for before in (False, True):
+            with self.subTest(a_run_before=before):
+                if before:
+                    self.pipeline({"reader": {"run": "true"}})
+                    self.baton("run", "p.yaml", code=0)
+                process = self.start_planner()
+
+                cancelled = self.baton("cancel", "p.yaml", code=0)
+
+                self.assertIn(f"told pid {process.pid}", cancelled.err)
+                self.assertIn("p.yaml: stopped before its run began", cancelled.err)
+                ended = self.end_of(process)
+                self.assertEqual(ended.code, 3, ended)
+                self.assertIn("nothing was started", ended.err)
+                self.assertEqual(len(self.baton("history", "p.yaml", "--json", code=0).json["runs"]), int(before))
+                self.assertFalse((self.folder / "begun").exists())
+
+    def test_ctrl_c_does_not_wait_for_files_to_be_read(self):
+        process = self.start_planner("--json")
+        process.send_signal(signal.SIGINT)
+
+        ended = self.end_of(process)
+
+        self.assertEqual(ended.code, 3, ended)
+        self.assertEqual(ended.json["error"]["code"], "run.cancelled")
+
     def test_with_nothing_to_cancel_it_says_so_and_makes_nothing(self):
         self.pipeline({"quick": {"run": "true"}})
 
