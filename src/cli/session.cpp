@@ -159,7 +159,7 @@ Result<Pipeline> load(Session& session) {
   Pipeline pipeline{.document = *text, .values = std::move(*values), .project = std::move(*project), .selection = {}};
   std::set<Index> chosen;
   for (const auto& word : session.options.nodes) {
-    const auto nodes = formats::nodes_named(pipeline.project, word);
+    const auto nodes = formats::nodes_named(pipeline.project, word, pipeline.document);
     if (!nodes) return fail(nodes.error());
     chosen.insert(nodes->begin(), nodes->end());
   }

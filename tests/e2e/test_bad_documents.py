@@ -92,6 +92,13 @@ class BadDocuments(Workshop):
         self.assertEqual(ended.code, 2, ended)
         self.assertIn("pipe:1:8 | baton: 2", ended.err)
 
+    def test_a_step_without_values_has_no_tasks(self):
+        self.pipeline({"each": {"foreach": {"x": {"param": "names"}}, "run": "true"}, "a": {"run": "true"}}, params={"names": []})
+
+        for word in ("each", "each[b]"):
+            self.assertIn("'each' of 'p.yaml' has no tasks: its 'foreach' has no values", self.baton("run", "p.yaml", word, code=2).err)
+        self.assertIn("there is no node 'eech'", self.baton("run", "p.yaml", "eech", code=2).err)
+
     def test_plan_and_why_refuse_it_as_well(self):
         self.write("p.yaml", nodes("  a: { rnu: x }\n"))
 
