@@ -25,6 +25,13 @@ class ExitCodes(Workshop):
         self.assertEqual({name: task["state"] for name, task in tasks.items()}, {"good": "SUCCESS", "bad": "FAILED", "after": "ABORTED"})
         self.assertEqual(tasks["bad"]["exit_code"], 3)
 
+    def test_results_are_named_where_there_are_some(self):
+        self.pipeline({"a": {"run": "true"}})
+        self.assertNotIn("results:", self.baton("run", "p.yaml", code=0).err)
+
+        self.pipeline({"a": {"run": "true > ${outputs.f}", "outputs": {"f": {"file": "f"}}}})
+        self.assertIn("results: baton-out\n", self.baton("run", "p.yaml", code=0).err)
+
     def test_without_k_nothing_new_starts_and_with_it_the_rest_runs(self):
         nodes = {"bad": {"run": "exit 1"}, **{f"other{n}": {"after": [f"other{n - 1}"] if n else [], "run": "sleep 0.05"} for n in range(5)}}
         self.pipeline(nodes)
