@@ -32,6 +32,14 @@ class ExitCodes(Workshop):
         self.pipeline({"a": {"run": "true > ${outputs.f}", "outputs": {"f": {"file": "f"}}}})
         self.assertIn("results: baton-out\n", self.baton("run", "p.yaml", code=0).err)
 
+    def test_a_command_that_is_too_long_says_so(self):
+        self.pipeline({"a": {"run": "true " + "x" * (128 << 10)}})
+
+        ended = self.baton("run", "p.yaml", code=1)
+
+        self.assertIn("longer than the system takes (one word", ended.err)
+        self.assertIn("$BATON_INPUTS", ended.err)
+
     def test_without_k_nothing_new_starts_and_with_it_the_rest_runs(self):
         nodes = {"bad": {"run": "exit 1"}, **{f"other{n}": {"after": [f"other{n - 1}"] if n else [], "run": "sleep 0.05"} for n in range(5)}}
         self.pipeline(nodes)

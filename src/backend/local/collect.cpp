@@ -44,19 +44,30 @@ struct Failure {
   Error error;
 };
 
+/// A string `run` is one word to the kernel, which takes 32 pages of it (MAX_ARG_STRLEN).
+Failure too_long(const Ticket& ticket) {
+  return {
+      core::EndKind::spawn,
+      {.code = "runtime.spawn",
+       .what = "the command could not be started: with its values put in it is longer than the system takes (one word, or one "
+               "variable of `env`: 128 KiB; all together: a quarter of the stack's limit, usually 2 MiB)",
+       .where = ticket.node,
+       .way_out =
+           "read a long list of inputs from the file $BATON_INPUTS; put a long script into a file of its own, named in `files`"}};
+}
+
 Failure failure_of(const Ticket& ticket, const Report& report) {
   const auto log = ticket.log();
   const auto look = "look at the log: " + log;
   using core::EndKind;
   switch (report.reason) {
     case Reason::spawn:
-      return {
-          EndKind::spawn,
-          {.code = "runtime.spawn",
-           .what = std::string("the command could not be started: ") + std::strerror(report.code),
-           .where = ticket.node,
-           .way_out = report.code == E2BIG ? "pass less on the command line: read the list of inputs from the file $BATON_INPUTS"
-                                           : "is it installed, executable, and its first word right?"}};
+      if (report.code == E2BIG) return too_long(ticket);
+      return {EndKind::spawn,
+              {.code = "runtime.spawn",
+               .what = std::string("the command could not be started: ") + std::strerror(report.code),
+               .where = ticket.node,
+               .way_out = "is it installed, executable, and its first word right?"}};
     case Reason::timeout:
       return {EndKind::timeout,
               {.code = "runtime.timeout",
