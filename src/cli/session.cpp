@@ -63,33 +63,41 @@ Result<std::string_view> read_document(Session& session, const std::string& path
   return session.texts.emplace(shown, std::move(*text)).first->second;
 }
 
-/// `--params FILE`: its values as YAML, by name. (JSON is YAML.)
-Result<std::map<std::string, std::string>> params_from(Session& session) {
+/// Values for parameters, as YAML, by name; and where those of a file stand in it.
+struct Given {
+  std::map<std::string, std::string> values, places;
+};
+
+/// `--params FILE`. (JSON is YAML.)
+Result<Given> params_from(Session& session) {
   const auto& path = session.options.params;
   const auto text = read_document(session, absolute(path), path);
   if (!text) return fail(text.error());
   const auto tree = formats::read_yaml(*text, path);
   if (!tree) return fail(tree.error());
-  std::map<std::string, std::string> values;
-  if (tree->root == nullptr) return values;
+  Given given;
+  if (tree->root == nullptr) return given;
   formats::Complaints bad(*text, path);
   if (!tree->root->is_object()) {
     formats::complain_of_type(*tree->root, {"params", ""}, "an object of names and values", bad);
   } else {
-    for (std::size_t i = 0; i < tree->root->fields(); ++i)
-      values[std::string(tree->root->key(i).text)] = formats::value_of(tree->root->value(i), bad).json;
+    for (std::size_t i = 0; i < tree->root->fields(); ++i) {
+      const auto name = std::string(tree->root->key(i).text);
+      given.values[name] = formats::value_of(tree->root->value(i), bad).json;
+      given.places[name] = bad.where(tree->root->key(i).place);
+    }
   }
   if (bad.any()) return fail(bad.first());
-  return values;
+  return given;
 }
 
-Result<std::map<std::string, std::string>> values_of(Session& session) {
+Result<Given> values_of(Session& session) {
   const auto& options = session.options;
-  std::map<std::string, std::string> values;
+  Given given;
   if (!options.params.empty()) {
     auto from_file = params_from(session);
     if (!from_file) return fail(from_file.error());
-    values = std::move(*from_file);
+    given = std::move(*from_file);
   }
   for (const auto& word : options.set) {
     const auto equals = word.find('=');
@@ -98,9 +106,10 @@ Result<std::map<std::string, std::string>> values_of(Session& session) {
                    .what = "--set " + formats::quote(word) + " has no '='",
                    .where = {},
                    .way_out = "write --set NAME=VALUE"});
-    values[word.substr(0, equals)] = word.substr(equals + 1);
+    given.values[word.substr(0, equals)] = word.substr(equals + 1);
+    given.places.erase(word.substr(0, equals));
   }
-  return values;
+  return given;
 }
 
 std::optional<double> size_from(std::string_view text) {
@@ -150,13 +159,14 @@ Places places_of(const Options& options) {
 
 Result<Pipeline> load(Session& session) {
   const auto& shown = session.options.file;
-  auto values = values_of(session);
-  if (!values) return fail(values.error());
+  auto given = values_of(session);
+  if (!given) return fail(given.error());
   const auto text = read_document(session, session.places.file, shown);
   if (!text) return fail(text.error());
-  auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = *values});
+  auto project = formats::parse_pipeline(
+      *text, {.file = shown, .base_dir = session.places.dir, .set = given->values, .set_at = std::move(given->places)});
   if (!project) return fail(project.error());
-  Pipeline pipeline{.document = *text, .values = std::move(*values), .project = std::move(*project), .selection = {}};
+  Pipeline pipeline{.document = *text, .values = std::move(given->values), .project = std::move(*project), .selection = {}};
   std::set<Index> chosen;
   for (const auto& word : session.options.nodes) {
     const auto nodes = formats::nodes_named(pipeline.project, word, pipeline.document);
@@ -168,12 +178,14 @@ Result<Pipeline> load(Session& session) {
 }
 
 Result<std::string> name_of_pipeline(Session& session) {
-  auto values = values_of(session);
-  if (!values) return fail(values.error());
+  auto given = values_of(session);
+  if (!given) return fail(given.error());
   const auto shown = session.options.file.empty() ? session.places.name : session.options.file;
   const auto text = read_document(session, session.places.file, shown);
   if (!text) return fail(text.error());
-  auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = std::move(*values)});
+  auto project = formats::parse_pipeline(
+      *text,
+      {.file = shown, .base_dir = session.places.dir, .set = std::move(given->values), .set_at = std::move(given->places)});
   if (!project) return fail(project.error());
   return std::move(project->name);
 }

@@ -164,6 +164,26 @@ class Words(Workshop):
 
         self.assertEqual(self.baton("logs", "p.yaml", "show", code=0).out, "3 two words\n")
 
+    def test_a_value_for_no_parameter_is_shown_in_its_file(self):
+        self.pipeline({"n": {"run": "true"}}, params={"ploidy": 2})
+        self.write("values.json", '{"ploidy": 3, "samples": [1]}')
+
+        told = self.baton("plan", "p.yaml", "--params", "values.json", code=2).err
+
+        self.assertIn("there is no parameter 'samples' to set", told)
+        self.assertIn('values.json:1:15 | {"ploidy": 3, "samples": [1]}', told)
+        self.assertNotIn("--set", told)
+
+    def test_json_of_other_programs_holds_any_character(self):
+        text = "😀 größer"
+        self.write("p.json", json.dumps({"baton": 1, "params": {"a": text, "b": ""}, "nodes": {"n": {
+            "inputs": {"a": {"param": "a"}, "b": {"param": "b"}}, "run": f"cp $BATON_INPUTS {self.folder}/seen"}}}))
+        self.write("values.json", json.dumps({"b": text}))
+
+        self.baton("run", "p.json", "--params", "values.json", code=0)
+
+        self.assertEqual(json.loads((self.folder / "seen").read_text()), {"a": text, "b": text})
+
     def test_a_bad_file_of_values_is_shown_in_its_line(self):
         self.write("values.yaml", "n: [1\n")
 
