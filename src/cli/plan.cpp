@@ -62,7 +62,7 @@ awaitable<ExitCode> plan(Session& session) {
                         .selection = pipeline->selection,
                         .simulated = session.options.simulate.has_value(),
                         .out = session.places.out};
-  const auto planned = co_await plan_request(**store, session.house.files(), request);
+  const auto planned = co_await plan_request(**store, files_of(session), request);
   if (!planned) co_return tell(session, planned.error());
   session.terminal.data(session.options.json ? wire::plan_json(pipeline->project, planned->plan)
                                              : plan_text(pipeline->project.name, tasks_of(pipeline->project, planned->plan)));

@@ -157,6 +157,8 @@ Places places_of(const Options& options) {
   return places;
 }
 
+Files& files_of(const Session& session) { return session.house.files({session.places.state, session.places.out}); }
+
 Result<Pipeline> load(Session& session) {
   const auto& shown = session.options.file;
   auto given = values_of(session);

@@ -35,6 +35,9 @@ struct Session {
 };
 [[nodiscard]] Places places_of(const Options& options);
 
+/// The user's files, without Baton's own folders among them.
+[[nodiscard]] Files& files_of(const Session& session);
+
 /// A document as read, and what was selected of it.
 struct Pipeline {
   std::string_view document;                  ///< its text, which the session keeps

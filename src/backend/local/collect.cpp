@@ -264,12 +264,14 @@ tl::expected<core::Products, Failure> publish_products(const Ticket& ticket, con
   return products;
 }
 
-std::vector<std::string> moved_inputs(const std::vector<core::Stamp>& stamps) {
+std::vector<std::string> moved_inputs(const std::vector<core::Stamp>& stamps, const std::vector<std::string>& own) {
   std::vector<std::string> moved;
   for (const auto& stamp : stamps) {
     struct stat seen{};
     const bool directory = ::stat(stamp.path.c_str(), &seen) == 0 && S_ISDIR(seen.st_mode);
-    const auto now = posix::glance({.path = stamp.path, .directory = directory});
+    posix::Wanted wanted{.path = stamp.path, .directory = directory};
+    if (directory) wanted.without = own;
+    const auto now = posix::glance(wanted);
     if (!now || now->stat != stamp.stat) moved.push_back(stamp.path);
   }
   return moved;
@@ -293,7 +295,7 @@ bool is_quick(const Ticket& ticket, const Report& report) {
   return bytes <= quick_bytes_max;
 }
 
-core::JobEnd collect(const Ticket& ticket, const Report& report) {
+core::JobEnd collect(const Ticket& ticket, const Report& report, const std::vector<std::string>& own) {
   core::JobEnd end{.started = instant(report.started_us), .ended = instant(report.ended_us), .log = ticket.log()};
   if (report.reason != Reason::spawn) end.exit_code = report.code;
   cut_log(end.log);
@@ -307,7 +309,7 @@ core::JobEnd collect(const Ticket& ticket, const Report& report) {
     remove_tree(ticket.work);
     return end;
   }
-  end.moved = moved_inputs(ticket.stamps);
+  end.moved = moved_inputs(ticket.stamps, own);
   auto products = publish_products(ticket, report);
   if (!products) {
     end.kind = products.error().kind;
