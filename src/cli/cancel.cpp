@@ -52,17 +52,16 @@ awaitable<std::optional<Holder>> named_holder(Session& session) {
 
 /// A `baton run` is at work, or about to begin: it is told to stop, as by Ctrl-C, and waited for.
 awaitable<Result<void>> stop_holder(Session& session, Holder holder) {
-  if (holder.project != session.places.project.value())
+  if (holder.pid == 0 || holder.project != session.places.project.value())
     co_return fail({.code = "state.held",
                     .what = "the state directory is held by " + told(holder) + ": what it runs was not touched",
                     .where = session.places.state,
                     .way_out = "cancel that one, or wait for it"});
-  if (holder.pid == 0 || !session.house.interrupt(holder))
-    co_return fail(
-        {.code = "state.held",
-         .what = told(holder) + ", cannot be told to stop: it is another " + (holder.pid == 0 ? "machine's" : "user's"),
-         .where = session.places.state,
-         .way_out = {}});
+  if (!session.house.interrupt(holder) && session.house.holder(session.places.state))
+    co_return fail({.code = "state.held",
+                    .what = told(holder) + ", cannot be told to stop: it is another user's",
+                    .where = session.places.state,
+                    .way_out = {}});
   session.terminal.talk("told " + told(holder) + ", to stop; waiting for it\n");
   for (;;) {
     const auto now = session.house.holder(session.places.state);
