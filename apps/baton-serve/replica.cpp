@@ -184,6 +184,7 @@ Replica::Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log)
               [this](api::Call call) { return api::answer(place_, std::move(call)); }),
       gate_(runtime.gate()),
       stopped_(runtime.event()) {
+  files_.leave_out({setup_.state, backend_of(setup_).out});
   events_.on_changed([this](const core::RunKey& run) { watcher_.changed(run); });
 }
 

@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/house.hpp"
 #include "files/posix/posix_files.hpp"
@@ -16,7 +18,10 @@ class Here final : public cli::House {
   explicit Here(AsioRuntime& runtime) : runtime_(runtime), files_(runtime), interrupts_(runtime.io()) {}
 
   Runtime& runtime() override { return runtime_; }
-  Files& files() override { return files_; }
+  Files& files(std::vector<std::string> own) override {
+    files_.leave_out(std::move(own));
+    return files_;
+  }
   Result<std::unique_ptr<cli::Workplace>> work(cli::WorkOptions options) override;
   Result<std::unique_ptr<Store>> read(std::string dir) override;
   Result<std::unique_ptr<Server>> server(cli::ServerOptions options) override;

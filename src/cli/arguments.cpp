@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/terminal.hpp"
 #include "formats/nearest.hpp"
 
 namespace baton::cli {
@@ -182,9 +183,9 @@ struct Parser {
   void add_out(CLI::App& sub, const char* what) { sub.add_option("--out", options.out, what)->type_name("DIR"); }
 };
 
-Answer wrong(std::string what, std::string_view way_out, std::string_view command = {}) {
-  std::string text = "error: " + std::move(what) + "\n";
-  if (!way_out.empty()) text.append("  ").append(way_out).append("\n");
+Answer wrong(std::string_view what, std::string_view way_out, std::string_view command = {}) {
+  std::string text = "error: " + printable(what) + "\n";
+  if (!way_out.empty()) text.append("  ").append(printable(way_out)).append("\n");
   text.append("  See: baton ").append(command).append(command.empty() ? "--help\n" : " --help\n");
   return {ExitCode::bad_input, std::move(text)};
 }

@@ -14,40 +14,50 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto look_every = 50ms;
+constexpr auto nameless_max = 1s;  // who has just taken the directory says its name within microseconds
 
 bool is_unfinished(const std::optional<RunView>& run) { return run && !core::is_final(run->record.result); }
 
-std::string outcome_text(const Session& session, const std::optional<RunView>& run) {
-  const auto name = printable(session.places.name);
-  if (!run) return name + ": nothing to cancel\n";
+/// @param told  somebody at work was told to stop
+std::string outcome_text(const Session& session, const std::optional<RunView>& run, bool told) {
+  const auto name = printable_name(session.places.name);
+  if (!run) return name + (told ? ": stopped before its run began\n" : ": nothing to cancel\n");
   return name + ": run " + std::to_string(run->key.iteration.value()) + " ended " +
          std::string(core::to_text(run->record.result)) + "\n";
 }
 
-ExitCode finish(Session& session, const std::optional<RunView>& run) {
-  session.terminal.talk(outcome_text(session, run));
+ExitCode finish(Session& session, const std::optional<RunView>& run, bool told = false) {
+  session.terminal.talk(outcome_text(session, run, told));
   if (session.options.json) session.terminal.data(cancel_json(run));
   return ExitCode::good;
 }
 
-/// The newest run as it stands, if it is this one.
-awaitable<Result<std::optional<RunView>>> unfinished_run(Session& session) {
+awaitable<Result<std::optional<RunView>>> newest_here(Session& session) {
   const auto store = session.house.read(session.places.state);
   if (!store) co_return fail(store.error());
   auto run = co_await newest_run(**store, session.places.project);
-  if (!run) co_return fail(run.error());
-  if (!is_unfinished(*run)) run->reset();
-  co_return std::move(*run);
+  co_return run;
 }
 
-/// A `baton run` is at work: it is told to stop, as by Ctrl-C, and waited for.
-awaitable<Result<std::optional<RunView>>> through_holder(Session& session, Holder holder, std::optional<RunView> run) {
-  if (holder.project != session.places.project.value())
+/// Who is at work in the state directory, if anybody is.
+awaitable<std::optional<Holder>> named_holder(Session& session) {
+  auto& runtime = session.house.runtime();
+  const auto end = runtime.steady() + nameless_max;
+  for (;;) {
+    auto holder = session.house.holder(session.places.state);
+    if (!holder || holder->pid != 0 || runtime.steady() > end) co_return holder;
+    co_await runtime.sleep(look_every);
+  }
+}
+
+/// A `baton run` is at work, or about to begin: it is told to stop, as by Ctrl-C, and waited for.
+awaitable<Result<void>> stop_holder(Session& session, Holder holder) {
+  if (holder.pid == 0 || holder.project != session.places.project.value())
     co_return fail({.code = "state.held",
                     .what = "the state directory is held by " + told(holder) + ": what it runs was not touched",
                     .where = session.places.state,
                     .way_out = "cancel that one, or wait for it"});
-  if (!session.house.interrupt(holder))
+  if (!session.house.interrupt(holder) && session.house.holder(session.places.state))
     co_return fail({.code = "state.held",
                     .what = told(holder) + ", cannot be told to stop: it is another user's",
                     .where = session.places.state,
@@ -58,12 +68,7 @@ awaitable<Result<std::optional<RunView>>> through_holder(Session& session, Holde
     if (!now || (now->pid != 0 && now->pid != holder.pid)) break;
     co_await session.house.runtime().sleep(look_every);
   }
-  const auto store = session.house.read(session.places.state);
-  if (!store) co_return fail(store.error());
-  if (!run) co_return std::optional<RunView>{};
-  auto ended = co_await (*store)->run(run->key);
-  if (!ended) co_return fail(ended.error());
-  co_return std::optional(std::move(*ended));
+  co_return Result<void>{};
 }
 
 awaitable<ExitCode> by_ourselves(Session& session, Workplace& place, core::RunKey run) {
@@ -87,15 +92,20 @@ awaitable<ExitCode> by_ourselves(Session& session, Workplace& place, core::RunKe
 }  // namespace
 
 awaitable<ExitCode> cancel(Session& session) {
-  auto run = co_await unfinished_run(session);
-  if (!run) co_return tell(session, run.error());
-  const auto holder = session.house.holder(session.places.state);
-  if (holder && holder->pid != 0) {
-    auto ended = co_await through_holder(session, *holder, std::move(*run));
-    if (!ended) co_return tell(session, ended.error());
-    co_return finish(session, *ended);
+  const auto before = co_await newest_here(session);
+  if (!before) co_return tell(session, before.error());
+  const auto holder = co_await named_holder(session);
+  auto run = before;
+  if (holder) {
+    const auto stopped = co_await stop_holder(session, *holder);
+    if (!stopped) co_return tell(session, stopped.error());
+    run = co_await newest_here(session);
+    if (!run) co_return tell(session, run.error());
   }
-  if (!*run) co_return finish(session, std::nullopt);  // nothing is made for nothing
+  if (!is_unfinished(*run)) {  // nothing is made for nothing
+    const bool this_one = holder && *run && (is_unfinished(*before) || !*before || (*before)->key != (*run)->key);
+    co_return finish(session, this_one ? *run : std::nullopt, holder.has_value());
+  }
   auto place = take_workplace(session);
   if (!place) co_return tell(session, place.error());
   const auto code = co_await by_ourselves(session, **place, (*run)->key);

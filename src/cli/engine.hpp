@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "cli/house.hpp"
 #include "scheduling/manager.hpp"
@@ -39,6 +40,10 @@ class Engine {
   /// Asks for the run's end and makes it known. `hard`: what runs is killed, no longer asked.
   awaitable<Result<void>> cancel(core::RunKey run, bool hard);
   [[nodiscard]] Wakeups& wakeups() { return worker_.wakeups(); }
+
+  /// Runs `body` beside what goes on; stop() waits for it.
+  void spawn(awaitable<void> body) { gate_->spawn(std::move(body)); }
+  [[nodiscard]] Store& store() { return place_.store(); }
 
   /// Something urgent to look at: a run may be over, or a person has a word.
   void nudge();

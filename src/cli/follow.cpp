@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "cli/past.hpp"
+
 namespace baton::cli {
 namespace {
 
@@ -35,13 +37,26 @@ core::Duration trouble_for(Session& session, const Engine& engine, std::optional
   return lasts;
 }
 
+/// The store is asked, as a run may just have been created: that one is followed, and cancelled.
+awaitable<void> leave_unless_begun(Session& session, Store& store) {
+  const auto run = co_await newest_run(store, session.places.project);
+  if (!run || (*run && (*run)->open)) co_return;
+  static_cast<void>(tell(
+      session,
+      {.code = "run.cancelled", .what = "it was stopped before its run began; nothing was started", .where = {}, .way_out = {}}));
+  session.house.leave(static_cast<int>(ExitCode::cancelled));
+}
+
 }  // namespace
 
 Interrupts::Interrupts(Session& session, Engine& engine) : session_(session), engine_(engine) {
   session_.house.on_interrupt([this] {
     ++count_;
     if (!following_ && count_ > 1) session_.house.leave(static_cast<int>(ExitCode::cancelled));
-    if (!following_) session_.terminal.talk("stopping\n");
+    if (!following_) {
+      session_.terminal.talk("stopping\n");
+      engine_.spawn(leave_unless_begun(session_, engine_.store()));
+    }
     engine_.nudge();
   });
 }

@@ -10,7 +10,8 @@ namespace baton::cli {
 /// What a person has said with Ctrl-C, SIGTERM or SIGHUP since this was made.
 class Interrupts {
  public:
-  /// Until follow() has the run: a second one ends the process, as nothing that it began is then running.
+  /// Until follow() has the run: one ends the process where no run is open yet, however long the files take to read; else follow() will
+  /// hear of it. A second one ends it in any case.
   Interrupts(Session& session, Engine& engine);
   ~Interrupts() { session_.house.on_interrupt({}); }
   Interrupts(const Interrupts&) = delete;

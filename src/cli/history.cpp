@@ -10,7 +10,7 @@ namespace baton::cli {
 namespace {
 
 std::string history_text(const Session& session, const std::vector<PastRun>& runs) {
-  if (runs.empty()) return printable(session.places.name) + ": no run yet\n";
+  if (runs.empty()) return printable_name(session.places.name) + ": no run yet\n";
   Table table;
   table.add({"RUN", "RESULT", "CREATED", "TOOK", "TASKS"});
   for (const auto& [run, tasks] : runs) {

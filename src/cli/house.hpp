@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/model.hpp"
 #include "core/result.hpp"
@@ -60,7 +61,8 @@ class House {
  public:
   virtual ~House() = default;
   virtual Runtime& runtime() = 0;
-  virtual Files& files() = 0;
+  /// @param own  Baton's folders: they are no part of a directory that they lie in
+  virtual Files& files(std::vector<std::string> own) = 0;
   /// Errors: state.held (`where` = the directory; holder() tells by whom) · state.unusable · store errors.
   virtual Result<std::unique_ptr<Workplace>> work(WorkOptions options) = 0;
   /// What is in a state directory, to be read only; also beside one who works there. Where there is none yet: an empty store.

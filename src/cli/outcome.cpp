@@ -32,7 +32,8 @@ std::string ending(const Session& session, const std::string& name, const RunVie
   if (record.started && record.ended) text += ", in " + core::to_text(*record.ended - *record.started);
   text += " (" + number_of(run.key) + ")\n";
   // A server puts them where it is told to; --json names each.
-  if (good && !run.simulated && !session.server) text += "results: " + near_path(session.places.out) + "\n";
+  if (good && progress.has_results() && !run.simulated && !session.server)
+    text += "results: " + printable_name(near_path(session.places.out)) + "\n";
   return text;
 }
 

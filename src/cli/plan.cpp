@@ -13,8 +13,9 @@ namespace {
 using wire::PlannedTask;
 
 std::string plan_text(const std::string& name, const std::vector<PlannedTask>& tasks) {
+  const auto shown = printable_name(name);
   const auto to_run = std::ranges::count_if(tasks, [](const PlannedTask& task) { return !task.reasons.empty(); });
-  if (to_run == 0) return name + ": nothing to do: all that was asked for is up to date\n";
+  if (to_run == 0) return shown + ": nothing to do: all that was asked for is up to date\n";
   Table table;
   for (const auto& task : tasks) {
     auto node = "  " + printable(task.node.value());
@@ -23,7 +24,7 @@ std::string plan_text(const std::string& name, const std::vector<PlannedTask>& t
       node.clear();
     }
   }
-  return name + ": " + std::to_string(to_run) + " of " + counted(tasks.size(), "task") + " would run\n" + table.text();
+  return shown + ": " + std::to_string(to_run) + " of " + counted(tasks.size(), "task") + " would run\n" + table.text();
 }
 
 std::vector<PlannedTask> tasks_of(const core::Project& project, const core::Plan& plan) {
@@ -61,7 +62,7 @@ awaitable<ExitCode> plan(Session& session) {
                         .selection = pipeline->selection,
                         .simulated = session.options.simulate.has_value(),
                         .out = session.places.out};
-  const auto planned = co_await plan_request(**store, session.house.files(), request);
+  const auto planned = co_await plan_request(**store, files_of(session), request);
   if (!planned) co_return tell(session, planned.error());
   session.terminal.data(session.options.json ? wire::plan_json(pipeline->project, planned->plan)
                                              : plan_text(pipeline->project.name, tasks_of(pipeline->project, planned->plan)));

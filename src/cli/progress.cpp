@@ -20,6 +20,11 @@ std::string duration_of(const core::TaskRecord& record) {
   return core::to_text(*record.ended - *record.started);
 }
 
+bool made_paths(const core::TaskRecord& record) {
+  const auto is_path = [](const core::Product& product) { return std::holds_alternative<core::Stamp>(product.content); };
+  return record.state == core::State::success && record.success && std::ranges::any_of(record.success->products, is_path);
+}
+
 std::string indented(std::string_view text) {
   std::string shown;
   while (!text.empty()) {
@@ -67,6 +72,7 @@ void Progress::take(const TaskView& task, bool first) {
   known = {task.node, record.state, record.failures, record.lost, record.started, task.progress};
   if (ended) {
     ++ended_;
+    has_results_ = has_results_ || made_paths(record);
     if (!first) tell_end(task);
   } else if (tried_again) {
     const auto why = record.errors.empty() ? std::string("its attempt failed") : record.errors.front().what;

@@ -20,6 +20,8 @@ class Progress {
   void show(const std::vector<TaskView>& tasks, core::Instant now);
   /// Tasks that have ended in this state.
   [[nodiscard]] std::size_t count(core::State state) const;
+  /// Whether a task that has succeeded made files or folders.
+  [[nodiscard]] bool has_results() const { return has_results_; }
   [[nodiscard]] std::size_t total() const { return tasks_.size(); }
 
  private:
@@ -41,6 +43,7 @@ class Progress {
   std::string lines_;        ///< of this show()
   core::Instant told_at_{};  ///< when what runs for long was told
   bool shown_ = false;
+  bool has_results_ = false;
 };
 
 }  // namespace baton::cli

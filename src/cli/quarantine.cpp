@@ -52,7 +52,7 @@ awaitable<ExitCode> quarantine(Session& session) {
   if (!key) co_return tell(session, key.error());
   const auto released = co_await session.server->release_held(*key);
   if (!released) co_return tell(session, released.error());
-  session.terminal.talk(core::to_text(*key) + ": goes on\n");
+  session.terminal.talk(printable_name(core::to_text(*key)) + ": goes on\n");
   if (session.options.json) session.terminal.data(held_json({}));
   co_return ExitCode::good;
 }

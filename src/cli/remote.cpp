@@ -58,7 +58,7 @@ Result<void> reach_server(Session& session) {
 awaitable<Result<void>> put_project(Session& session, const Pipeline& pipeline) {
   Server::Upload upload{.id = session.places.project,
                         .name = pipeline.project.name,
-                        .document = pipeline.document,
+                        .document = std::string(pipeline.document),
                         .file = session.places.file,
                         .params = pipeline.values};
   const auto put = co_await session.server->put_project(std::move(upload));

@@ -36,10 +36,10 @@ std::string beginning(const std::string& name, const Started& started, std::size
 awaitable<ExitCode> run_served(Session& session, const Pipeline& pipeline, Workplace& place, Engine& engine,
                                Interrupts& interrupts, bool& bad_input) {
   auto& store = place.store();
-  const auto& name = pipeline.project.name;
+  const auto name = printable_name(pipeline.project.name);
   auto request = request_of(session, pipeline);
   Host host{.capacity = place.capacity()};
-  auto started = co_await start_run(session.house.runtime(), store, session.house.files(), engine.wakeups(), std::move(request),
+  auto started = co_await start_run(session.house.runtime(), store, files_of(session), engine.wakeups(), std::move(request),
                                     std::move(host));
   if (!started) {
     bad_input = started.error().code.starts_with("input.");

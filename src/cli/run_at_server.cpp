@@ -51,7 +51,7 @@ awaitable<ExitCode> run_at_server(Session& session) {
   const auto collection = session.house.runtime().uuid();
   const auto begun = co_await start(session, *pipeline, collection);
   if (!begun) co_return tell(session, begun.error());
-  const auto& name = pipeline->project.name;
+  const auto name = printable_name(pipeline->project.name);
   const bool fresh = begun->run && begun->run->collection == collection;
   session.terminal.talk(beginning(name, *begun, fresh, pipeline->project.nodes.size()));
   auto code = interrupts.count() > 0 ? ExitCode::cancelled : ExitCode::good;

@@ -32,7 +32,7 @@ std::string absolute(const std::string& path) {
   return text;
 }
 
-Result<std::string> read_document(const std::string& path, const std::string& shown) {
+Result<std::string> read_file(const std::string& path, const std::string& shown) {
   std::error_code wrong;
   const auto kind = fs::status(path, wrong).type();
   if (kind == fs::file_type::not_found)
@@ -54,31 +54,50 @@ Result<std::string> read_document(const std::string& path, const std::string& sh
   return text;
 }
 
-/// `--params FILE`: its values as YAML, by name. (JSON is YAML.)
-Result<std::map<std::string, std::string>> params_from(const std::string& path) {
-  auto text = read_document(absolute(path), path);
+/// Its text stays where it is as long as the session does.
+Result<std::string_view> read_document(Session& session, const std::string& path, const std::string& shown) {
+  const auto known = session.texts.find(shown);
+  if (known != session.texts.end()) return known->second;
+  auto text = read_file(path, shown);
+  if (!text) return fail(text.error());
+  return session.texts.emplace(shown, std::move(*text)).first->second;
+}
+
+/// Values for parameters, as YAML, by name; and where those of a file stand in it.
+struct Given {
+  std::map<std::string, std::string> values, places;
+};
+
+/// `--params FILE`. (JSON is YAML.)
+Result<Given> params_from(Session& session) {
+  const auto& path = session.options.params;
+  const auto text = read_document(session, absolute(path), path);
   if (!text) return fail(text.error());
   const auto tree = formats::read_yaml(*text, path);
   if (!tree) return fail(tree.error());
-  std::map<std::string, std::string> values;
-  if (tree->root == nullptr) return values;
+  Given given;
+  if (tree->root == nullptr) return given;
   formats::Complaints bad(*text, path);
   if (!tree->root->is_object()) {
     formats::complain_of_type(*tree->root, {"params", ""}, "an object of names and values", bad);
   } else {
-    for (std::size_t i = 0; i < tree->root->fields(); ++i)
-      values[std::string(tree->root->key(i).text)] = formats::value_of(tree->root->value(i), bad).json;
+    for (std::size_t i = 0; i < tree->root->fields(); ++i) {
+      const auto name = std::string(tree->root->key(i).text);
+      given.values[name] = formats::value_of(tree->root->value(i), bad).json;
+      given.places[name] = bad.where(tree->root->key(i).place);
+    }
   }
   if (bad.any()) return fail(bad.first());
-  return values;
+  return given;
 }
 
-Result<std::map<std::string, std::string>> values_of(const Options& options) {
-  std::map<std::string, std::string> values;
+Result<Given> values_of(Session& session) {
+  const auto& options = session.options;
+  Given given;
   if (!options.params.empty()) {
-    auto from_file = params_from(options.params);
+    auto from_file = params_from(session);
     if (!from_file) return fail(from_file.error());
-    values = std::move(*from_file);
+    given = std::move(*from_file);
   }
   for (const auto& word : options.set) {
     const auto equals = word.find('=');
@@ -87,9 +106,10 @@ Result<std::map<std::string, std::string>> values_of(const Options& options) {
                    .what = "--set " + formats::quote(word) + " has no '='",
                    .where = {},
                    .way_out = "write --set NAME=VALUE"});
-    values[word.substr(0, equals)] = word.substr(equals + 1);
+    given.values[word.substr(0, equals)] = word.substr(equals + 1);
+    given.places.erase(word.substr(0, equals));
   }
-  return values;
+  return given;
 }
 
 std::optional<double> size_from(std::string_view text) {
@@ -109,13 +129,10 @@ std::optional<double> size_from(std::string_view text) {
   return number * scale;
 }
 
-/// The text that the place of an error is about. Errors are rare: it is read again, rather than kept.
-std::string document_of(const Session& session, const Error& error) {
-  for (const auto& shown : {session.options.file, session.options.params}) {
-    if (shown.empty() || !error.where.starts_with(shown + ":")) continue;
-    auto text = read_document(absolute(shown), shown);
-    if (text) return std::move(*text);
-  }
+/// The text that the place of an error is about.
+std::string_view document_of(const Session& session, const Error& error) {
+  for (const auto& [shown, text] : session.texts)
+    if (error.where.starts_with(shown + ":")) return text;
   return {};
 }
 
@@ -140,18 +157,21 @@ Places places_of(const Options& options) {
   return places;
 }
 
-Result<Pipeline> load(const Session& session) {
+Files& files_of(const Session& session) { return session.house.files({session.places.state, session.places.out}); }
+
+Result<Pipeline> load(Session& session) {
   const auto& shown = session.options.file;
-  auto values = values_of(session.options);
-  if (!values) return fail(values.error());
-  auto text = read_document(session.places.file, shown);
+  auto given = values_of(session);
+  if (!given) return fail(given.error());
+  const auto text = read_document(session, session.places.file, shown);
   if (!text) return fail(text.error());
-  auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = *values});
+  auto project = formats::parse_pipeline(
+      *text, {.file = shown, .base_dir = session.places.dir, .set = given->values, .set_at = std::move(given->places)});
   if (!project) return fail(project.error());
-  Pipeline pipeline{.document = std::move(*text), .values = std::move(*values), .project = std::move(*project), .selection = {}};
+  Pipeline pipeline{.document = *text, .values = std::move(given->values), .project = std::move(*project), .selection = {}};
   std::set<Index> chosen;
   for (const auto& word : session.options.nodes) {
-    const auto nodes = formats::nodes_named(pipeline.project, word);
+    const auto nodes = formats::nodes_named(pipeline.project, word, pipeline.document);
     if (!nodes) return fail(nodes.error());
     chosen.insert(nodes->begin(), nodes->end());
   }
@@ -159,13 +179,15 @@ Result<Pipeline> load(const Session& session) {
   return pipeline;
 }
 
-Result<std::string> name_of_pipeline(const Session& session) {
-  auto values = values_of(session.options);
-  if (!values) return fail(values.error());
+Result<std::string> name_of_pipeline(Session& session) {
+  auto given = values_of(session);
+  if (!given) return fail(given.error());
   const auto shown = session.options.file.empty() ? session.places.name : session.options.file;
-  const auto text = read_document(session.places.file, shown);
+  const auto text = read_document(session, session.places.file, shown);
   if (!text) return fail(text.error());
-  auto project = formats::parse_pipeline(*text, {.file = shown, .base_dir = session.places.dir, .set = std::move(*values)});
+  auto project = formats::parse_pipeline(
+      *text,
+      {.file = shown, .base_dir = session.places.dir, .set = std::move(given->values), .set_at = std::move(given->places)});
   if (!project) return fail(project.error());
   return std::move(project->name);
 }
@@ -191,7 +213,12 @@ Result<core::Resources> resources_from(std::string_view text) {
 ExitCode tell(const Session& session, const Error& error) {
   if (session.options.json) session.terminal.data(error_json(error));
   if (error.code.starts_with("input.")) {
-    session.terminal.talk(formats::show(error, document_of(session, error)));
+    const auto document = document_of(session, error);
+    session.terminal.talk(formats::show({.code = error.code,
+                                         .what = printable(error.what),
+                                         .where = printable_name(error.where),
+                                         .way_out = printable(error.way_out)},
+                                        document));
     return ExitCode::bad_input;
   }
   std::string text = "error: " + printable(error.what) + "\n";

@@ -30,21 +30,26 @@ struct Session {
   Options options;
   Places places;
   std::unique_ptr<Server> server;  ///< null: the work is done here
+  /// Documents as they were read, by the name that was typed: an error shows its line, and a FIFO gives its text but once.
+  std::map<std::string, std::string> texts{};
 };
 [[nodiscard]] Places places_of(const Options& options);
 
+/// The user's files, without Baton's own folders among them.
+[[nodiscard]] Files& files_of(const Session& session);
+
 /// A document as read, and what was selected of it.
 struct Pipeline {
-  std::string document;                       ///< its text
+  std::string_view document;                  ///< its text, which the session keeps
   std::map<std::string, std::string> values;  ///< of --params and --set, each as text
   core::Project project;
   core::Selection selection;
 };
 /// Reads and parses the pipeline, values and selection. Nothing is written. Errors: input.*, usage.*.
-[[nodiscard]] Result<Pipeline> load(const Session& session);
+[[nodiscard]] Result<Pipeline> load(Session& session);
 
 /// The name that the document gives its pipeline. Errors: as load().
-[[nodiscard]] Result<std::string> name_of_pipeline(const Session& session);
+[[nodiscard]] Result<std::string> name_of_pipeline(Session& session);
 
 /// `license-x=2,ram=8GiB`. Errors: usage.resources.
 [[nodiscard]] Result<core::Resources> resources_from(std::string_view text);

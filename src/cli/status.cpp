@@ -12,7 +12,7 @@ constexpr std::size_t listed_max = 20;
 
 std::string run_line(const Session& session, const RunView& run, const std::optional<Holder>& holder, core::Instant now) {
   const auto& record = run.record;
-  auto text = printable(session.places.name) + ": run " + std::to_string(run.key.iteration.value()) + " ";
+  auto text = printable_name(session.places.name) + ": run " + std::to_string(run.key.iteration.value()) + " ";
   if (core::is_final(record.result)) {
     text += std::string(core::to_text(record.result));
     if (record.started && record.ended) text += ", took " + core::to_text(*record.ended - *record.started);
@@ -81,7 +81,7 @@ awaitable<ExitCode> status(Session& session) {
     co_return ExitCode::good;
   }
   if (!*run) {
-    session.terminal.data(printable(session.places.name) + ": no run yet\n");
+    session.terminal.data(printable_name(session.places.name) + ": no run yet\n");
     co_return ExitCode::good;
   }
   const auto now = session.house.runtime().wall();

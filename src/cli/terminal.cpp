@@ -79,6 +79,12 @@ std::string printable(std::string_view text) {
   return shown;
 }
 
+std::string printable_name(std::string_view text) {
+  auto shown = printable(text);
+  std::ranges::replace_if(shown, [](char c) { return c == '\n' || c == '\t'; }, '?');
+  return shown;
+}
+
 std::string counted(std::size_t count, std::string_view noun) {
   return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }

@@ -30,6 +30,8 @@ class Terminal {
 
 /// Fit for a terminal: control characters but line feed and tab are `?`, as is what is not UTF-8.
 [[nodiscard]] std::string printable(std::string_view text);
+/// The same for a name that stands within a line: it must not begin another one, or a column.
+[[nodiscard]] std::string printable_name(std::string_view text);
 /// `1 task`, `2 tasks`.
 [[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
 /// Columns side by side, two spaces between; the last one is not filled up. Lines end with a line feed.

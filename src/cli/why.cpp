@@ -58,7 +58,7 @@ awaitable<ExitCode> why(Session& session) {
   if (!store) co_return tell(session, store.error());
   const Request request{.project = pipeline->project, .user = UserId(1), .id = session.places.project, .out = session.places.out};
   const auto explained =
-      co_await explain_nodes(**store, session.house.files(), request, pipeline->selection.nodes, session.house.runtime().wall());
+      co_await explain_nodes(**store, files_of(session), request, pipeline->selection.nodes, session.house.runtime().wall());
   if (!explained) co_return tell(session, explained.error());
   session.terminal.data(session.options.json ? wire::why_json(*explained) : why_text(*explained));
   co_return ExitCode::good;

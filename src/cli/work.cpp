@@ -6,7 +6,7 @@ namespace baton::cli {
 
 std::string told(const Holder& holder) {
   if (holder.pid == 0) return "another baton";
-  return "pid " + std::to_string(holder.pid) + (holder.project.empty() ? "" : ", at work on " + printable(holder.project));
+  return "pid " + std::to_string(holder.pid) + (holder.project.empty() ? "" : ", at work on " + printable_name(holder.project));
 }
 
 Result<std::unique_ptr<Workplace>> take_workplace(const Session& session) {

@@ -99,11 +99,12 @@ class PipelineReader {
     }
   }
 
-  /// `--set`. An error in the value has no line of the document: its place is the option.
+  /// `--set` and `--params`. An error in the value has no line of the document: its place is the option, or where it stands in its file.
   void read_settings() {
     for (const auto& [name, text] : options_.set) {
       if (bad_.any()) return;
-      const auto where = "--set " + name;
+      const auto place = options_.set_at.find(name);
+      const auto where = place == options_.set_at.end() ? "--set " + name : place->second;
       const auto param = params_.find(name);
       if (param == params_.end()) {
         std::vector<std::string_view> known;

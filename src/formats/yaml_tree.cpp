@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "formats/complaints.hpp"
+#include "formats/json_escapes.hpp"
 #include "formats/nearest.hpp"
 #include "formats/source_text.hpp"
 
@@ -51,13 +52,17 @@ core::Place place_of(const yaml_mark_t& mark) {
 
 std::string text_of(const yaml_char_t* text) { return text == nullptr ? std::string() : reinterpret_cast<const char*>(text); }
 
+std::string_view without_mark(std::string_view text) { return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text; }
+
 class Builder {
  public:
-  Builder(std::string_view text, const std::string& file, const YamlLimits& limits)
-      : text_(text), limits_(limits), bad_(text, file), parser_(text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text) {
+  /// @param text    without byte order mark; as long as `source`
+  /// @param source  as people see it
+  Builder(std::string_view text, std::string_view source, const std::string& file, const YamlLimits& limits)
+      : text_(source), limits_(limits), bad_(source, file), parser_(text) {
     constexpr std::size_t first_bytes = 4096, bytes_for_each = 6;  // of a usual document: then one piece is enough
     tree_.memory = std::make_unique<std::pmr::monotonic_buffer_resource>(
-        first_bytes + bytes_for_each * std::min(text.size(), limits.bytes_max));
+        first_bytes + bytes_for_each * std::min(source.size(), limits.bytes_max));
   }
 
   Result<YamlTree> build() {
@@ -243,7 +248,9 @@ class Builder {
       bad_.add("input.too_big", place_of(raw.mark), "there is no memory to read the document");
     } else {
       std::string way_out;
-      if (raw.context != nullptr) {
+      if (problem.find("Unicode character escape") != std::string::npos) {
+        way_out = "YAML writes a character beyond U+FFFF as itself, or as \\U and eight digits";
+      } else if (raw.context != nullptr) {
         const auto began = place_of(raw.context_mark);
         way_out = std::string(raw.context) + " that begins in line " + std::to_string(began.line) + ", column " +
                   std::to_string(began.column);
@@ -278,7 +285,18 @@ const YamlNode* YamlNode::find(std::string_view name) const {
 }
 
 Result<YamlTree> read_yaml(std::string_view text, const std::string& file, const YamlLimits& limits) {
-  return Builder(text, file, limits).build();
+  const auto clean = without_mark(text);
+  if (text.size() > limits.bytes_max) return Builder(clean, text, file, limits).build();
+  const auto escapes = json_escapes(clean);
+  if (escapes.lone) {
+    Complaints bad(text, file);
+    bad.add(
+        "input.encoding", place_at(text, *escapes.lone + (text.size() - clean.size())),
+        "the escape " + quote(clean.substr(*escapes.lone, 6)) + " is half of a character, and its other half is not beside it",
+        "such a pair is written as \\ud83d\\ude00");
+    return fail(bad.first());
+  }
+  return Builder(escapes.text.empty() ? clean : std::string_view(escapes.text), text, file, limits).build();
 }
 
 }  // namespace baton::formats

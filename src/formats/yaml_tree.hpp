@@ -49,7 +49,7 @@ struct YamlTree {
   const YamlNode* root = nullptr;  ///< null: nothing but white space and comments
 };
 
-/// Reads one document of UTF-8 text. `file` goes into the errors' `where`.
+/// Reads one document of UTF-8 text; also JSON, with its escapes of characters beyond U+FFFF. `file` goes into the errors' `where`.
 /// Errors: input.yaml (syntax, tags, merge keys, keys that are not text, a second document) · input.encoding (not UTF-8, or control
 /// characters) · input.too_big · input.too_deep · input.alias (undefined, within itself, or too much written out) · input.duplicate (key).
 [[nodiscard]] Result<YamlTree> read_yaml(std::string_view text, const std::string& file, const YamlLimits& limits = {});

@@ -1,6 +1,8 @@
 #include "scheduling/start.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <map>
 #include <set>
 #include <utility>
@@ -291,6 +293,15 @@ NewRun new_run(const Request& request, const Planned& planned, std::string uuid)
   return run;
 }
 
+/// 1.5, 2, 8589934592: as a person writes it.
+std::string amount_text(double amount) {
+  std::array<char, 32> digits{};
+  const auto whole = static_cast<std::int64_t>(amount);  // an amount is at most 2⁵³
+  const auto end = static_cast<double>(whole) == amount ? std::to_chars(digits.data(), digits.data() + digits.size(), whole).ptr
+                                                        : std::to_chars(digits.data(), digits.data() + digits.size(), amount).ptr;
+  return {digits.data(), end};
+}
+
 std::optional<Error> cannot_run_here(const core::Project& project, const core::Plan& plan, const Host& host) {
   for (const auto i : plan.nodes) {
     const auto& node = project.nodes[i];
@@ -304,8 +315,8 @@ std::optional<Error> cannot_run_here(const core::Project& project, const core::P
       const auto limit = host.capacity.find(name);
       if (limit == host.capacity.end() || amount <= limit->second) continue;
       return Error{.code = "input.resources",
-                   .what = "'" + node.id.value() + "' asks for " + name + " " + std::to_string(amount) +
-                           ", and this machine has " + std::to_string(limit->second),
+                   .what = "'" + node.id.value() + "' asks for " + name + " " + amount_text(amount) + ", and this machine has " +
+                           amount_text(limit->second),
                    .where = place_of(project, *node.step),
                    .way_out = "ask for less, or say what the machine has with --resources " + name + "=…"};
     }

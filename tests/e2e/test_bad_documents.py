@@ -1,5 +1,6 @@
 """Documents and words that are refused: exit 2, the place and the way out shown, nothing written."""
 import json
+import os
 
 from workshop import Workshop
 
@@ -69,6 +70,35 @@ class BadDocuments(Workshop):
 
         self.assertEqual(refused.err.splitlines()[1:3], ["  p.yaml:6:19 |       r1: { from: reads.r3 }", "              |                   ^^^^^^^^"])
 
+    def test_a_text_that_could_command_a_terminal_is_shown_harmless(self):
+        self.pipeline({"a": {"run": "true"}}, name="p.yaml", params={})
+        self.write("named.yaml", 'baton: 1\nname: "calls\\e[2J\\u009b\\nall is well"\nnodes: {a: {run: "true"}}\n')
+        self.write("bad.yaml", 'baton: 1\nnodes: {a: {run: "true", "fi\\u009beld": 1}}\n')
+
+        told = [self.baton("plan", "named.yaml", code=0).out, self.baton("run", "named.yaml", code=0).err,
+                self.baton("run", "named.yaml", code=0).err, self.baton("plan", "bad.yaml", code=2).err]
+
+        for text in told:
+            self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+            self.assertNotIn("\nall is well", text)
+
+    def test_a_document_out_of_a_pipe_is_read_once_and_its_line_shown(self):
+        os.mkfifo(self.folder / "pipe")
+        reading = self.start("plan", "pipe")
+        (self.folder / "pipe").write_text("baton: 2\nnodes: {}\n")
+
+        ended = self.end_of(reading)
+
+        self.assertEqual(ended.code, 2, ended)
+        self.assertIn("pipe:1:8 | baton: 2", ended.err)
+
+    def test_a_step_without_values_has_no_tasks(self):
+        self.pipeline({"each": {"foreach": {"x": {"param": "names"}}, "run": "true"}, "a": {"run": "true"}}, params={"names": []})
+
+        for word in ("each", "each[b]"):
+            self.assertIn("'each' of 'p.yaml' has no tasks: its 'foreach' has no values", self.baton("run", "p.yaml", word, code=2).err)
+        self.assertIn("there is no node 'eech'", self.baton("run", "p.yaml", "eech", code=2).err)
+
     def test_plan_and_why_refuse_it_as_well(self):
         self.write("p.yaml", nodes("  a: { rnu: x }\n"))
 
@@ -133,6 +163,26 @@ class Words(Workshop):
         self.baton("run", "p.yaml", "--params", "values.json", "--set", "n=3", code=0)
 
         self.assertEqual(self.baton("logs", "p.yaml", "show", code=0).out, "3 two words\n")
+
+    def test_a_value_for_no_parameter_is_shown_in_its_file(self):
+        self.pipeline({"n": {"run": "true"}}, params={"ploidy": 2})
+        self.write("values.json", '{"ploidy": 3, "samples": [1]}')
+
+        told = self.baton("plan", "p.yaml", "--params", "values.json", code=2).err
+
+        self.assertIn("there is no parameter 'samples' to set", told)
+        self.assertIn('values.json:1:15 | {"ploidy": 3, "samples": [1]}', told)
+        self.assertNotIn("--set", told)
+
+    def test_json_of_other_programs_holds_any_character(self):
+        text = "😀 größer"
+        self.write("p.json", json.dumps({"baton": 1, "params": {"a": text, "b": ""}, "nodes": {"n": {
+            "inputs": {"a": {"param": "a"}, "b": {"param": "b"}}, "run": f"cp $BATON_INPUTS {self.folder}/seen"}}}))
+        self.write("values.json", json.dumps({"b": text}))
+
+        self.baton("run", "p.json", "--params", "values.json", code=0)
+
+        self.assertEqual(json.loads((self.folder / "seen").read_text()), {"a": text, "b": text})
 
     def test_a_bad_file_of_values_is_shown_in_its_line(self):
         self.write("values.yaml", "n: [1\n")

@@ -25,6 +25,21 @@ class ExitCodes(Workshop):
         self.assertEqual({name: task["state"] for name, task in tasks.items()}, {"good": "SUCCESS", "bad": "FAILED", "after": "ABORTED"})
         self.assertEqual(tasks["bad"]["exit_code"], 3)
 
+    def test_results_are_named_where_there_are_some(self):
+        self.pipeline({"a": {"run": "true"}})
+        self.assertNotIn("results:", self.baton("run", "p.yaml", code=0).err)
+
+        self.pipeline({"a": {"run": "true > ${outputs.f}", "outputs": {"f": {"file": "f"}}}})
+        self.assertIn("results: baton-out\n", self.baton("run", "p.yaml", code=0).err)
+
+    def test_a_command_that_is_too_long_says_so(self):
+        self.pipeline({"a": {"run": "true " + "x" * (128 << 10)}})
+
+        ended = self.baton("run", "p.yaml", code=1)
+
+        self.assertIn("longer than the system takes (one word", ended.err)
+        self.assertIn("$BATON_INPUTS", ended.err)
+
     def test_without_k_nothing_new_starts_and_with_it_the_rest_runs(self):
         nodes = {"bad": {"run": "exit 1"}, **{f"other{n}": {"after": [f"other{n - 1}"] if n else [], "run": "sleep 0.05"} for n in range(5)}}
         self.pipeline(nodes)
@@ -54,11 +69,11 @@ class ExitCodes(Workshop):
         self.assertIn("runtime.timeout", ended.err)
 
     def test_what_this_machine_can_never_run_is_bad_input(self):
-        self.pipeline({"huge": {"resources": {"cpu": 100000}, "run": "true"}})
+        self.pipeline({"huge": {"resources": {"cpu": 100000.5}, "run": "true"}})
 
-        ended = self.baton("run", "p.yaml", code=2)
+        ended = self.baton("run", "p.yaml", "--resources", "cpu=1.5", code=2)
 
-        self.assertIn("'huge' asks for cpu", ended.err)
+        self.assertIn("'huge' asks for cpu 100000.5, and this machine has 1.5\n", ended.err)
         self.assertFalse(self.state.exists())
 
     def test_custom_resources_share_out_what_is_said(self):
@@ -210,6 +225,43 @@ class Cancel(Workshop):
         self.assertEqual(cancelled.json["run"]["result"], "ABORTED")
         self.assertFalse(alive(job))
         self.assertEqual(self.plan("p.yaml"), {"sleeper": ["never-succeeded"]})
+
+    def start_planner(self, *words):
+        """It reads for half a minute before it knows what has to run."""
+        with open(self.folder / "huge", "w") as file:
+            file.truncate(64 << 30)
+        self.pipeline({"reader": {"inputs": {"huge": {"file": "huge"}}, "run": f"touch {self.folder}/begun"}})
+        process = self.start("run", "p.yaml", *words)
+        self.eventually(lambda: any("p.yaml" in line for line in self.lines(".baton/lock")), "it has the state directory")
+        time.sleep(0.2)  # it plans; sooner it would end all the same, by the signal itself
+        return process
+
+    def test_a_run_that_is_about_to_begin_does_not(self):
+        for before in (False, True):
+            with self.subTest(a_run_before=before):
+                if before:
+                    self.pipeline({"reader": {"run": "true"}})
+                    self.baton("run", "p.yaml", code=0)
+                process = self.start_planner()
+
+                cancelled = self.baton("cancel", "p.yaml", code=0)
+
+                self.assertIn(f"told pid {process.pid}", cancelled.err)
+                self.assertIn("p.yaml: stopped before its run began", cancelled.err)
+                ended = self.end_of(process)
+                self.assertEqual(ended.code, 3, ended)
+                self.assertIn("nothing was started", ended.err)
+                self.assertEqual(len(self.baton("history", "p.yaml", "--json", code=0).json["runs"]), int(before))
+                self.assertFalse((self.folder / "begun").exists())
+
+    def test_ctrl_c_does_not_wait_for_files_to_be_read(self):
+        process = self.start_planner("--json")
+        process.send_signal(signal.SIGINT)
+
+        ended = self.end_of(process)
+
+        self.assertEqual(ended.code, 3, ended)
+        self.assertEqual(ended.json["error"]["code"], "run.cancelled")
 
     def test_with_nothing_to_cancel_it_says_so_and_makes_nothing(self):
         self.pipeline({"quick": {"run": "true"}})

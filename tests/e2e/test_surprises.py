@@ -1,5 +1,6 @@
 """What goes on around a run that nobody planned: files written over while they are read, folders that are gone, readers that leave."""
 import os
+import shutil
 import signal
 import subprocess
 
@@ -60,6 +61,36 @@ class Changed(Workshop):
         (self.folder / "good").touch()
 
         self.assertIn("1 of 1 task succeeded", self.baton("run", "p.yaml", code=0).err)
+
+
+class OwnFolders(Workshop):
+    def test_a_folder_that_holds_the_state_and_the_results_is_up_to_date_without_them(self):
+        for place in (".", "sub/.."):
+            with self.subTest(place):
+                (self.folder / "sub").mkdir(exist_ok=True)
+                self.pipeline({
+                    "a": {"run": "echo made > ${outputs.f}", "outputs": {"f": {"file": "f"}}},
+                    "b": {"inputs": {"all": {"dir": place}}, "after": ["a"], "run": "ls ${inputs.all} > ${outputs.g}", "outputs": {"g": {"file": "g"}}},
+                }, name="q.yaml")
+                self.baton("run", "q.yaml", "--force", code=0)  # makes both folders, the results while b waits for a
+
+                self.assertEqual(self.plan("q.yaml"), {})
+                self.assertIn("nothing to do", self.baton("run", "q.yaml", code=0).err)
+
+                self.write("sub/new" + place.replace("/", "_"), "x")
+                self.assertEqual(self.plan("q.yaml"), {"b": ["input-changed"]})
+                shutil.rmtree(self.out)
+                shutil.rmtree(self.state)
+
+    def test_a_folder_within_the_results_counts_whole(self):
+        self.write("baton-out/old/table", "1")
+        self.pipeline({"b": {"inputs": {"old": {"dir": "baton-out/old"}}, "run": "true"}})
+        self.baton("run", "p.yaml", code=0)
+        self.assertEqual(self.plan("p.yaml"), {})
+
+        self.write("baton-out/old/table", "2")
+
+        self.assertEqual(self.plan("p.yaml"), {"b": ["input-changed"]})
 
 
 class Gone(Workshop):

@@ -44,19 +44,30 @@ struct Failure {
   Error error;
 };
 
+/// A string `run` is one word to the kernel, which takes 32 pages of it (MAX_ARG_STRLEN).
+Failure too_long(const Ticket& ticket) {
+  return {
+      core::EndKind::spawn,
+      {.code = "runtime.spawn",
+       .what = "the command could not be started: with its values put in it is longer than the system takes (one word, or one "
+               "variable of `env`: 128 KiB; all together: a quarter of the stack's limit, usually 2 MiB)",
+       .where = ticket.node,
+       .way_out =
+           "read a long list of inputs from the file $BATON_INPUTS; put a long script into a file of its own, named in `files`"}};
+}
+
 Failure failure_of(const Ticket& ticket, const Report& report) {
   const auto log = ticket.log();
   const auto look = "look at the log: " + log;
   using core::EndKind;
   switch (report.reason) {
     case Reason::spawn:
-      return {
-          EndKind::spawn,
-          {.code = "runtime.spawn",
-           .what = std::string("the command could not be started: ") + std::strerror(report.code),
-           .where = ticket.node,
-           .way_out = report.code == E2BIG ? "pass less on the command line: read the list of inputs from the file $BATON_INPUTS"
-                                           : "is it installed, executable, and its first word right?"}};
+      if (report.code == E2BIG) return too_long(ticket);
+      return {EndKind::spawn,
+              {.code = "runtime.spawn",
+               .what = std::string("the command could not be started: ") + std::strerror(report.code),
+               .where = ticket.node,
+               .way_out = "is it installed, executable, and its first word right?"}};
     case Reason::timeout:
       return {EndKind::timeout,
               {.code = "runtime.timeout",
@@ -253,12 +264,14 @@ tl::expected<core::Products, Failure> publish_products(const Ticket& ticket, con
   return products;
 }
 
-std::vector<std::string> moved_inputs(const std::vector<core::Stamp>& stamps) {
+std::vector<std::string> moved_inputs(const std::vector<core::Stamp>& stamps, const std::vector<std::string>& own) {
   std::vector<std::string> moved;
   for (const auto& stamp : stamps) {
     struct stat seen{};
     const bool directory = ::stat(stamp.path.c_str(), &seen) == 0 && S_ISDIR(seen.st_mode);
-    const auto now = posix::glance({.path = stamp.path, .directory = directory});
+    posix::Wanted wanted{.path = stamp.path, .directory = directory};
+    if (directory) wanted.without = own;
+    const auto now = posix::glance(wanted);
     if (!now || now->stat != stamp.stat) moved.push_back(stamp.path);
   }
   return moved;
@@ -282,7 +295,7 @@ bool is_quick(const Ticket& ticket, const Report& report) {
   return bytes <= quick_bytes_max;
 }
 
-core::JobEnd collect(const Ticket& ticket, const Report& report) {
+core::JobEnd collect(const Ticket& ticket, const Report& report, const std::vector<std::string>& own) {
   core::JobEnd end{.started = instant(report.started_us), .ended = instant(report.ended_us), .log = ticket.log()};
   if (report.reason != Reason::spawn) end.exit_code = report.code;
   cut_log(end.log);
@@ -296,7 +309,7 @@ core::JobEnd collect(const Ticket& ticket, const Report& report) {
     remove_tree(ticket.work);
     return end;
   }
-  end.moved = moved_inputs(ticket.stamps);
+  end.moved = moved_inputs(ticket.stamps, own);
   auto products = publish_products(ticket, report);
   if (!products) {
     end.kind = products.error().kind;

@@ -136,6 +136,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   Runtime& runtime_;
   asio::any_io_executor executor_;
   const LocalOptions options_;
+  const std::vector<std::string> own_folders_{options_.state, options_.out};
   const std::string no_inputs_ = options_.state + "/no-inputs.json";
   std::shared_ptr<Link> link_;
   std::unordered_map<std::string, Job> jobs_;  // looked up; walked only to find what the keeper is to be told again
@@ -426,7 +427,7 @@ void LocalBackend::Followed::collect_end(const std::string& id, Job& job, const 
   job.released = false;
   auto turn = Turn::take(options_.state, id);
   if (turn && is_quick(*job.ticket, report)) {
-    auto end = collect(*job.ticket, report);
+    auto end = collect(*job.ticket, report, own_folders_);
     if (end.kind != core::EndKind::output) return collected(id, std::move(end));
   }
   note(id, job, Seen::finished, false);
@@ -442,7 +443,7 @@ awaitable<void> LocalBackend::Followed::collect_slowly(std::shared_ptr<Followed>
     turn = Turn::take(self->options_.state, id);
   }
   core::JobEnd end;
-  co_await self->runtime_.blocking(Runtime::Lane::files, [&end, &ticket, &report] { end = collect(*ticket, report); });
+  co_await self->runtime_.blocking(Runtime::Lane::files, [&] { end = collect(*ticket, report, self->own_folders_); });
   turn.reset();
   // Outputs that are not there: by the step's fault, or since another replica released the job and they are replaced by now.
   if (end.kind == core::EndKind::output && !self->closed_ && self->awaits(id, number)) {

@@ -43,6 +43,7 @@ awaitable<std::vector<Result<core::Stamp>>> PosixFiles::look(std::vector<FileQue
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < queries.size(); ++i) {
     posix::Wanted wanted{.path = queries[i].path, .directory = queries[i].directory, .by_stat = queries[i].by_stat};
+    if (wanted.directory) wanted.without = left_out_;
     auto seen = posix::glance(wanted);
     if (!seen) {
       answers[i] = fail(seen.error());

@@ -2,6 +2,10 @@
 /// many threads as there are processors.
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "ports/files.hpp"
 
 namespace baton {
@@ -9,10 +13,13 @@ namespace baton {
 class PosixFiles final : public Files {
  public:
   explicit PosixFiles(Runtime& runtime) : runtime_(runtime) {}
+  /// From now on these folders are no part of a directory that they lie in: what Baton itself writes there is nobody's input.
+  void leave_out(std::vector<std::string> folders) { left_out_ = std::move(folders); }
   awaitable<std::vector<Result<core::Stamp>>> look(std::vector<FileQuery> queries) override;
 
  private:
   Runtime& runtime_;
+  std::vector<std::string> left_out_;
 };
 
 }  // namespace baton

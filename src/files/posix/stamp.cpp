@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/key.hpp"
@@ -81,6 +82,31 @@ Result<std::string> digest_of_file(const std::string& path) {
   }
 }
 
+/// Folders of `Wanted::without`, known by what they are, not by their names.
+class LeftOut {
+ public:
+  explicit LeftOut(const std::vector<std::string>& paths) {
+    for (const auto& path : paths) {
+      add(path, folders_);
+      add(path.substr(0, path.rfind('/') + 1) + ".", parents_);
+    }
+  }
+  [[nodiscard]] bool is_one(const struct stat& folder) const { return holds(folders_, folder); }
+  /// Its times move when one of them is made or removed, and say nothing of what else is in it: that the walk sees.
+  [[nodiscard]] bool is_parent(const struct stat& folder) const { return holds(parents_, folder); }
+
+ private:
+  using Id = std::pair<dev_t, ino_t>;
+  static void add(const std::string& path, std::vector<Id>& ids) {
+    struct stat seen{};
+    if (::stat(path.c_str(), &seen) == 0) ids.emplace_back(seen.st_dev, seen.st_ino);
+  }
+  static bool holds(const std::vector<Id>& ids, const struct stat& folder) {
+    return std::ranges::find(ids, Id(folder.st_dev, folder.st_ino)) != ids.end();
+  }
+  std::vector<Id> folders_, parents_;
+};
+
 /// One entry below a folder; `path` relative to it.
 struct Entry {
   std::string path;
@@ -89,7 +115,7 @@ struct Entry {
 };
 
 /// All below `root`, sorted by path. A folder itself is an entry: an empty one counts.
-Result<std::vector<Entry>> walk(const std::string& root) {
+Result<std::vector<Entry>> walk(const std::string& root, const LeftOut& left_out) {
   std::vector<Entry> entries;
   std::vector<std::string> open{""};
   while (!open.empty()) {
@@ -104,6 +130,7 @@ Result<std::vector<Entry>> walk(const std::string& root) {
       Entry entry{.path = folder.empty() ? name : folder + "/" + name};
       const auto path = root + "/" + entry.path;
       if (::lstat(path.c_str(), &entry.seen) != 0) return fail(unreadable(path, errno));
+      if (S_ISDIR(entry.seen.st_mode) && left_out.is_one(entry.seen)) continue;
       if (S_ISDIR(entry.seen.st_mode)) open.push_back(entry.path);
       if (S_ISLNK(entry.seen.st_mode)) {
         entry.link.resize(static_cast<std::size_t>(entry.seen.st_size) + 1);
@@ -125,8 +152,9 @@ std::string mode_text(const struct stat& seen) {
   return {digits.data(), end};
 }
 
-Result<std::string> digest_of_folder(const std::string& root) {
-  auto entries = walk(root);
+Result<std::string> digest_of_folder(const Wanted& wanted) {
+  const auto& root = wanted.path;
+  auto entries = walk(root, LeftOut(wanted.without));
   if (!entries) return fail(entries.error());
   core::Sha256 sum;
   for (const auto& entry : *entries) {
@@ -150,17 +178,22 @@ Result<std::string> digest_of_folder(const std::string& root) {
 }
 
 Result<Glance> glance_at_folder(const Wanted& wanted, const struct stat& top) {
-  auto entries = walk(wanted.path);
+  const LeftOut left_out(wanted.without);
+  auto entries = walk(wanted.path, left_out);
   if (!entries) return fail(entries.error());
-  Glance seen{.newest_ns = std::max(nanoseconds(top.st_mtim), nanoseconds(top.st_ctim))};
+  Glance seen;
   core::Sha256 stats;
   core::Sha256 sizes;
-  add(stats, stat_text(top));
+  const auto take = [&](const struct stat& one) {
+    if (S_ISDIR(one.st_mode) && left_out.is_parent(one)) return add(stats, std::to_string(one.st_ino));
+    add(stats, stat_text(one));
+    seen.newest_ns = std::max({seen.newest_ns, nanoseconds(one.st_mtim), nanoseconds(one.st_ctim)});
+  };
+  take(top);
   for (const auto& entry : *entries) {
     add(stats, entry.path);
     add(stats, mode_text(entry.seen));
-    add(stats, stat_text(entry.seen));
-    seen.newest_ns = std::max({seen.newest_ns, nanoseconds(entry.seen.st_mtim), nanoseconds(entry.seen.st_ctim)});
+    take(entry.seen);
     if (!S_ISDIR(entry.seen.st_mode)) {
       add(sizes, entry.path);
       add(sizes, std::to_string(entry.seen.st_size) + ":" + std::to_string(nanoseconds(entry.seen.st_mtim)));
@@ -212,7 +245,7 @@ Result<std::string> digest(const Wanted& wanted) {
     if (!seen) return fail(seen.error());
     return seen->digest;
   }
-  return wanted.directory ? digest_of_folder(wanted.path) : digest_of_file(wanted.path);
+  return wanted.directory ? digest_of_folder(wanted) : digest_of_file(wanted.path);
 }
 
 bool proves(const core::Stamp& known, const Glance& seen) {

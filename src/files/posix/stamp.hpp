@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/model.hpp"
 #include "core/result.hpp"
@@ -15,6 +16,8 @@ struct Wanted {
   std::string path;  ///< absolute
   bool directory = false;
   bool by_stat = false;  ///< the digest is over size and mtime: nothing is read
+  /// Of a directory: folders, absolute, that are no part of it where they lie below it, by whatever way.
+  std::vector<std::string> without{};
 };
 
 /// Looks without reading a file's content. A folder is walked.

@@ -42,6 +42,14 @@ TEST(Arguments, a_value_to_set_takes_no_node_with_it) {
   EXPECT_EQ(options.nodes, std::vector<std::string>{"count"});
 }
 
+TEST(Arguments, what_was_typed_cannot_command_the_terminal) {
+  for (const auto& answer : {answer_of({"run", "p.yaml", "-j", "\033[2J"}), answer_of({"plan", "p.yaml", "--x\xc2\x9b"})}) {
+    EXPECT_EQ(answer.code, ExitCode::bad_input);
+    EXPECT_EQ(answer.text.find('\033'), std::string::npos) << answer.text;
+    EXPECT_EQ(answer.text.find('\x9b'), std::string::npos) << answer.text;
+  }
+}
+
 TEST(Arguments, a_simulation_has_a_scale) {
   EXPECT_EQ(options_of({"run", "p.yaml", "--simulate", "0.5"}).simulate, 0.5);
   EXPECT_EQ(answer_of({"run", "p.yaml", "--simulate", "-1"}).code, ExitCode::bad_input);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 
 namespace baton::cli {
 namespace {
@@ -55,6 +56,20 @@ TaskView task(Index index, const char* node, core::State state) {
   view.record.task = index;
   view.record.state = state;
   return view;
+}
+
+TEST(Progress, results_are_what_a_success_has_published) {
+  Terminal terminal;
+  Progress progress(terminal);
+  auto counted = task(0, "count", core::State::success);
+  counted.record.success = std::make_shared<core::Success>(core::Success{.products = {{"total", core::Value{"3"}}}});
+  progress.show({counted}, {});
+  EXPECT_FALSE(progress.has_results());
+
+  auto sorted = task(1, "sort", core::State::success);
+  sorted.record.success = std::make_shared<core::Success>(core::Success{.products = {{"table", core::Stamp{.path = "/out/t"}}}});
+  progress.show({sorted}, {});
+  EXPECT_TRUE(progress.has_results());
 }
 
 TEST(Progress, each_end_is_told_once_and_what_had_ended_before_is_not) {

@@ -15,6 +15,8 @@ TEST(Terminal, what_could_command_a_terminal_is_shown_as_question_marks) {
   EXPECT_EQ(printable("cut \xe2\x82"), "cut ??");
 }
 
+TEST(Terminal, a_name_begins_no_line_and_no_column) { EXPECT_EQ(printable_name("calls\n\t\033[2Jβ"), "calls???[2Jβ"); }
+
 TEST(Table, columns_stand_below_each_other_by_characters) {
   Table table;
   table.add({"a", "größe", "x"});

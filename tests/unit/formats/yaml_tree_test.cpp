@@ -40,6 +40,29 @@ TEST(YamlTree, scalars_lists_and_objects_keep_their_places) {
   EXPECT_EQ(inner->find("missing"), nullptr);
 }
 
+TEST(YamlTree, json_writes_a_character_beyond_the_first_plane_as_two_escapes) {
+  const auto tree = read_yaml(R"({"s\ud83d\ude00": ["\\ud83d \uD83D\uDE00\ud83d\ude00\u00e4", 1]})", "f");
+
+  ASSERT_TRUE(tree.has_value()) << tree.error().what << " at " << tree.error().where;
+  EXPECT_EQ(tree->root->key(0).text, "s😀");
+  const auto& list = tree->root->value(0);
+  EXPECT_EQ(list.items[0]->text, "\\ud83d 😀😀ä");
+  EXPECT_EQ(list.items[0]->place, (core::Place{1, 20}));
+  EXPECT_EQ(list.items[1]->place, (core::Place{1, 62}));
+}
+
+TEST(YamlTree, half_of_such_a_pair_is_refused_at_its_place) {
+  EXPECT_EQ(refused(R"({"s": "\ud83d\ude00 \ud83d"})"), (Refused{"input.encoding", "f:1:21"}));
+  EXPECT_EQ(refused(R"({"s": "\ude00\ud83d"})"), (Refused{"input.encoding", "f:1:8"}));
+  EXPECT_EQ(refused("\xEF\xBB\xBF[\n\"\\ud83d\\u0041\"]"), (Refused{"input.encoding", "f:2:2"}));
+}
+
+TEST(YamlTree, to_yaml_such_an_escape_is_text_or_an_error) {
+  EXPECT_EQ(read_yaml(R"({a: 'x \ud83d\ude00'})", "f")->root->value(0).text, R"(x \ud83d\ude00)");
+  EXPECT_EQ(read_yaml("a: |\n  \"\\ud83d\\ude00\"\n", "f")->root->value(0).text, "\"\\ud83d\\ude00\"\n");
+  EXPECT_EQ(refused(R"(a: "\ud83d\ude00")"), (Refused{"input.yaml", "f:1:7"}));
+}
+
 TEST(YamlTree, a_document_of_comments_has_no_root) {
   const auto tree = read_yaml("# nothing\n\n", "f");
 
