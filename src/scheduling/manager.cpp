@@ -46,7 +46,7 @@ awaitable<void> Manager::look(bool for_due) {
     due_at_ = runtime_.steady() + options_.interval;
     auto due = co_await store_.due(options_.due, options_.batch_max);
     co_await publish(std::move(due));
-    if (relay_ != nullptr) co_await relay_->sweep();
+    if (relay_ != nullptr) relay_->sweep();  // not waited for: who is gone is looked for each second
   }
   if (lease) co_await lock_.release(*lease);
 }

@@ -157,6 +157,30 @@ class ReachedLock final : public Lock {
   Lock& lock_;
 };
 
+/// The broker of topics as one replica reaches it: counted, slow, away.
+class ReachedEvents final : public Events {
+ public:
+  explicit ReachedEvents(World& world) : world_(world) {}
+
+  bool away = false;
+  core::Duration publish_takes{};
+  int publishing = 0, publishing_most = 0, published = 0;
+
+  awaitable<Result<void>> publish(std::vector<Outgoing> messages) override {
+    publishing_most = std::max(publishing_most, ++publishing);
+    if (publish_takes > core::Duration::zero()) co_await world_.sleep(publish_takes);
+    --publishing;
+    if (away) co_return fail({.code = "events.unavailable", .what = "the broker is away"});
+    published += static_cast<int>(messages.size());
+    co_return Result<void>();
+  }
+  void changed(const core::RunKey&) override {}
+  void on_changed(std::function<void(const core::RunKey&)>) override {}
+
+ private:
+  World& world_;
+};
+
 class House;
 
 /// One life of a replica. `manages`: it looks for what is due, as well.
@@ -164,7 +188,8 @@ struct Replica {
   struct Options {
     bool manages = true;
     std::uint32_t concurrency = 4;
-    core::Duration skew{};  ///< of its wall clock
+    core::Duration skew{};   ///< of its wall clock
+    bool announces = false;  ///< passes leave messages in the outbox, for the sweep alone
   };
   Replica(House& house, std::string name, Options options);
 
@@ -181,6 +206,8 @@ struct Replica {
   MemoryLock locks;
   ReachedLock lock;
   std::optional<MemoryBackend> backend;  ///< likewise
+  ReachedEvents events;
+  Relay relay;
   Manager manager;
   Worker worker;
 
@@ -288,6 +315,7 @@ class House {
 inline WorkerOptions Replica::worker_options(const std::string& name, const Options& options) {
   WorkerOptions worker;
   worker.pass.replica = ReplicaId(name);
+  worker.pass.policy.announce = options.announces;
   worker.concurrency = options.concurrency;
   return worker;
 }
@@ -304,7 +332,9 @@ inline Replica::Replica(House& h, std::string own_name, Options own_options)
       locks(h.locks, runtime, name),
       lock(locks),
       backend(std::in_place, h.cluster, runtime),
-      manager(runtime, store, queue, lock, {}),
+      events(h.world),
+      relay(runtime, store, events, {}),
+      manager(runtime, store, queue, lock, {}, &relay),
       worker(runtime, store, queue, lock, *backend, worker_options(name, own_options)) {}
 
 inline awaitable<void> Replica::serve(Replica& replica) {
