@@ -135,7 +135,7 @@ Result<Setup> setup_from(settings::Settings settings, std::string replica) {
 
   setup.token = setup.settings.text("BATON_TOKEN");
   if (setup.token.empty()) {
-    auto token = api::serving_token();
+    auto token = api::serving_token(setup.settings.text("BATON_TOKEN_FILE"));
     if (!token) return fail(token.error());
     setup.token = std::move(*token);
   }
@@ -177,6 +177,7 @@ Replica::Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log)
              .host = {.capacity = capacity_of(setup_)},
              .data = setup_.data,
              .state = setup_.state,
+             .retries_lost = static_cast<std::int32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_MAX_TASK_RETRIES")),
              .health = [this] { return health(); },
              .metrics = [this] { return figures_.text(); }},
       server_(runtime.io().get_executor(), runtime, {.host = setup_.host, .port = setup_.port, .token = setup_.token},

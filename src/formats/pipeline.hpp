@@ -1,6 +1,7 @@
 /// pipeline.yaml, format version 1 (docs/pipeline.md), as a project.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -13,7 +14,8 @@ namespace baton::formats {
 struct ParseOptions {
   std::string file;      ///< the document's name, for messages; the project is called after it where the document has no `name`
   std::string base_dir;  ///< absolute; relative paths of the document begin here
-  std::map<std::string, std::string> set;  ///< `--set K=V`: parameter and its value, as YAML
+  std::map<std::string, std::string> set;            ///< `--set K=V`: parameter and its value, as YAML
+  std::int32_t retries_lost = core::Retries{}.lost;  ///< of steps for which the document does not say `retries: {lost: …}`
 };
 
 /// Reads a document of at most 16 MiB. No file is looked at but the text. What is given is complete and free of cycles; ids are unique.

@@ -149,6 +149,16 @@ class Interface(Service):
         self.assertIn("forbidden", ended.err)
         self.assertTrue(path.exists() and replica.process.poll() is None)
 
+    def test_the_file_of_settings_says_where_the_token_is(self):
+        (self.folder / "baton.yaml").write_text(f"BATON_TOKEN_FILE: {self.folder}/token\nCOMPUTATIONAL_BACKEND_MAX_TASK_RETRIES: 3\n")
+        shown = self.baton("serve", "--config", "baton.yaml", "--print-config", env=self.environment, code=0).out
+        self.assertIn("COMPUTATIONAL_BACKEND_MAX_TASK_RETRIES=3  # baton.yaml", shown)
+
+        replica = self.serve("--config", str(self.folder / "baton.yaml"), BATON_TOKEN="")
+
+        token = (self.folder / "token").read_text().strip()
+        self.assertEqual(replica.ask("GET", "/v2/quarantine", token=token), (200, {"runs": []}))
+
     def test_settings_are_shown_without_secrets_and_wrong_ones_are_refused(self):
         shown = self.baton("serve", "--print-config", env=self.environment, code=0).out
         self.assertIn("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY=50  # default", shown)
