@@ -205,6 +205,9 @@ WorkerOptions Replica::worker_options() {
   };
   options.over = [this](const core::RunKey& run) { watcher_.changed(run); };
   options.announced = [this](std::vector<Outgoing> messages) { relay_.tell(std::move(messages)); };
+  options.progressed = [this](const core::RunKey& run, const NodeId& node, double progress) {
+    events_.progressed(run, node, progress);
+  };
   options.trouble = [this](const core::RunKey& run, const Error& error) {
     if (error.code == "store.backing_off" || error.code == "store.fenced") return;  // said by the figures
     auto told = error;
