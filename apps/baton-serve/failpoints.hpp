@@ -1,5 +1,5 @@
 /// Of the binary that is built to fail. BATON_FAILPOINT=NAME: dies by SIGKILL where a run first comes to that place;
-/// BATON_FAILPOINT=NAME@PROJECT: when a run of that project does.
+/// BATON_FAILPOINT=NAME@PROJECT: when a run of that project does. With BATON_FAILPOINT_STOPS=1 it is stopped there (SIGSTOP), once.
 #pragma once
 
 #include <span>

@@ -136,7 +136,7 @@ Result<Setup> setup_from(settings::Settings settings, std::string replica) {
 
   setup.token = setup.settings.text("BATON_TOKEN");
   if (setup.token.empty()) {
-    auto token = api::serving_token();
+    auto token = api::serving_token(setup.settings.text("BATON_TOKEN_FILE"));
     if (!token) return fail(token.error());
     setup.token = std::move(*token);
   }
@@ -178,6 +178,7 @@ Replica::Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log)
              .host = {.capacity = capacity_of(setup_)},
              .data = setup_.data,
              .state = setup_.state,
+             .retries_lost = static_cast<std::int32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_MAX_TASK_RETRIES")),
              .health = [this] { return health(); },
              .metrics = [this] { return figures_.text(); }},
       server_(runtime.io().get_executor(), runtime, {.host = setup_.host, .port = setup_.port, .token = setup_.token},
@@ -206,6 +207,9 @@ WorkerOptions Replica::worker_options() {
   };
   options.over = [this](const core::RunKey& run) { watcher_.changed(run); };
   options.announced = [this](std::vector<Outgoing> messages) { relay_.tell(std::move(messages)); };
+  options.progressed = [this](const core::RunKey& run, const NodeId& node, double progress) {
+    events_.progressed(run, node, progress);
+  };
   options.trouble = [this](const core::RunKey& run, const Error& error) {
     if (error.code == "store.backing_off" || error.code == "store.fenced") return;  // said by the figures
     auto told = error;

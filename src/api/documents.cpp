@@ -85,7 +85,7 @@ std::optional<Error> forbidden(const core::Project& project, const std::vector<s
   return std::nullopt;
 }
 
-Result<Document> parse(const std::string& text, const std::vector<std::string>& data) {
+Result<Document> parse(const std::string& text, const std::vector<std::string>& data, std::int32_t retries_lost) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object() || !json.contains("pipeline"))
     return fail(
@@ -96,7 +96,8 @@ Result<Document> parse(const std::string& text, const std::vector<std::string>& 
       json.value("pipeline", std::string()),
       {.file = file,
        .base_dir = fs::path(file).parent_path().string(),
-       .set = params.is_object() ? params.get<std::map<std::string, std::string>>() : std::map<std::string, std::string>()});
+       .set = params.is_object() ? params.get<std::map<std::string, std::string>>() : std::map<std::string, std::string>(),
+       .retries_lost = retries_lost});
   if (!project) return fail(project.error());
   if (auto error = forbidden(*project, data)) return fail(std::move(*error));
   return Document{.name = json.value("name", std::string()), .project = std::move(*project)};
@@ -106,7 +107,7 @@ Result<Document> parse(const std::string& text, const std::vector<std::string>& 
 
 awaitable<Result<Document>> parse_document(Place& place, std::string json) {
   Result<Document> document;
-  co_await place.runtime.blocking(Runtime::Lane::files, [&] { document = parse(json, place.data); });
+  co_await place.runtime.blocking(Runtime::Lane::files, [&] { document = parse(json, place.data, place.retries_lost); });
   co_return document;
 }
 

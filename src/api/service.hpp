@@ -1,6 +1,7 @@
 /// What the handlers work with. main() makes it, and it outlives the server.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -30,9 +31,10 @@ struct Place {
   Files& files;
   Wakeups& wakeups;
   Watcher& watcher;
-  Host host;                      ///< what a start may ask for
-  std::vector<std::string> data;  ///< folders (absolute) that projects may read; none: they may read no file
-  std::string state;              ///< the state directory (absolute), below which this replica's logs are
+  Host host;                                         ///< what a start may ask for
+  std::vector<std::string> data;                     ///< folders (absolute) that projects may read; none: they may read no file
+  std::string state;                                 ///< the state directory (absolute), below which this replica's logs are
+  std::int32_t retries_lost = core::Retries{}.lost;  ///< of steps whose document does not say
   std::function<Health()> health = [] { return Health{}; };
   std::function<std::string()> metrics = [] { return std::string(); };  ///< Prometheus text
   /// A stop that does not ask politely; where it is not set, such a stop is an ordinary one.

@@ -106,9 +106,9 @@ Result<std::string> token_file() {
   return unusable("~/.config/baton/token", "has no place: HOME is not set");
 }
 
-Result<std::string> serving_token() {
+Result<std::string> serving_token(const std::string& file) {
   if (const auto given = variable("BATON_TOKEN"); !given.empty()) return std::string(given);
-  const auto path = token_file();
+  const auto path = file.empty() ? token_file() : Result<std::string>(file);
   if (!path) return fail(path.error());
   for (bool made = false;; made = true) {
     auto found = read_token(*path);

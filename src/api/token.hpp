@@ -11,8 +11,8 @@ namespace baton::api {
 /// (there is no home folder).
 [[nodiscard]] Result<std::string> token_file();
 
-/// BATON_TOKEN, else what is in token_file(); where there is none, one is made that only this user can read. Of two servers that start at
+/// BATON_TOKEN, else what is in `file` (empty: token_file()); where there is none, one is made that only this user can read. Of two servers that start at
 /// once both get the same. Blocks. Errors: api.token_file (not readable, others can read it, too short, cannot be made).
-[[nodiscard]] Result<std::string> serving_token();
+[[nodiscard]] Result<std::string> serving_token(const std::string& file = {});
 
 }  // namespace baton::api

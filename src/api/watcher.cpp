@@ -99,6 +99,7 @@ struct Watcher::Watched {
   Fence known = Fence::none();       ///< of the row as last read
   core::Duration known_since{};      ///< Runtime::steady()
   std::string told_run, told_tasks;  ///< what the subscribers had last
+  bool closes = false;               ///< the run is final, and open: that it closes raises no fence
   std::size_t tasks = 0;
   std::set<Index> started;
   std::map<Index, double> progress;  ///< as told by events of progress
@@ -186,7 +187,7 @@ awaitable<void> Watcher::ask_for_changes() {
       watched->look_for_progress = true;
       watched->woken->notify();
     }
-    const bool settled = now - watched->known_since > options_.pass_max;
+    const bool settled = !watched->closes && now - watched->known_since > options_.pass_max;
     runs.push_back({.run = key, .known = settled ? watched->known : Fence(watched->known.value() - 1)});
   }
   if (runs.empty()) co_return;
@@ -222,6 +223,7 @@ awaitable<bool> Watcher::look(Watched& watched) {
   }
   if (run->fence != watched.known) watched.known_since = runtime_.steady();
   watched.known = run->fence;
+  watched.closes = core::is_final(run->record.result);
   if (std::exchange(watched.look_for_progress, false)) co_await tell_progress(watched);
   if (!core::is_final(run->record.result) || run->open) co_return true;
   const auto end = std::make_shared<const std::string>(event("end", id_of(*run), wire::dump(wire::json_of(*run))));

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t runs_searched_max = 1000;
 constexpr auto look_every = 200ms;
+constexpr auto look_at_least = 2s;  // at a server, for what comes without news
 
 /// Whose log is wanted, and where that stands in the newest run that had it.
 struct Source {
@@ -99,26 +100,109 @@ awaitable<Result<bool>> print_from(Session& session, Source source, std::uint64_
   }
 }
 
-/// Until the task has ended; a new attempt's log follows that of the one before.
-awaitable<Result<void>> follow_log(Session& session, Records& store, Source source) {
-  std::string open_log;
-  std::uint64_t at = 0;
+/// A task's log as it grows; that of a new attempt follows what was left of the one before.
+class Tail {
+ public:
+  Tail(Session& session, Source source) : session_(session), source_(std::move(source)) {}
+
+  [[nodiscard]] const Source& source() const { return source_; }
+  /// The task has become this; what stands in its log afterwards is still to be printed.
+  awaitable<Result<void>> becomes(core::TaskRecord record) {
+    auto now = source_;
+    take(now, record);
+    if (now.log.empty()) now.log = source_.log, now.attempt = source_.attempt;  // the new attempt has not begun to write
+    if (now.log != source_.log) {
+      const auto rest = co_await print();
+      if (!rest) co_return fail(rest.error());
+      at_ = 0;
+    }
+    source_ = std::move(now);
+    co_return Result<void>{};
+  }
+  /// True: there was something new.
+  awaitable<Result<bool>> print() {
+    if (source_.log.empty()) co_return false;
+    const auto before = at_;
+    const auto printed = co_await print_from(session_, source_, at_);
+    if (!printed) co_return fail(printed.error());
+    co_return at_ != before;
+  }
+
+ private:
+  Session& session_;
+  Source source_;
+  std::uint64_t at_ = 0;
+};
+
+/// Until the task has ended.
+awaitable<Result<void>> follow_here(Session& session, Records& store, Source source) {
+  Tail tail(session, std::move(source));
   for (;;) {
-    const auto tasks = co_await store.tasks(source.run, Fence::none());
+    auto tasks = co_await store.tasks(tail.source().run, Fence::none());
     if (!tasks) co_return fail(tasks.error());
-    for (const auto& task : *tasks)
-      if (task.record.task == source.task) take(source, task.record);
-    if (!source.log.empty() && source.log != open_log) {
-      open_log = source.log;
-      at = 0;
+    for (auto& task : *tasks) {
+      if (task.record.task != tail.source().task) continue;
+      const auto became = co_await tail.becomes(std::move(task.record));
+      if (!became) co_return became;
     }
-    if (!open_log.empty()) {
-      const auto printed = co_await print_from(session, source, at);
-      if (!printed) co_return fail(printed.error());
-    }
-    if (source.ended || !session.terminal.is_read()) co_return Result<void>{};
+    const auto printed = co_await tail.print();
+    if (!printed) co_return fail(printed.error());
+    if (tail.source().ended || !session.terminal.is_read()) co_return Result<void>{};
     co_await session.house.runtime().sleep(look_every);
   }
+}
+
+/// What a run's events have told of one task.
+struct Told {
+  std::vector<core::TaskRecord> records;  ///< that nobody has looked at
+  bool over = false;                      ///< of the run
+  std::optional<Error> error;
+};
+
+awaitable<void> listen(Server::Watch& watch, Index task, Told& told, Event& event) {
+  while (!told.over && !told.error) {
+    auto news = co_await watch.next();
+    if (news) {
+      for (auto& one : news->tasks)
+        if (one.record.task == task) told.records.push_back(std::move(one.record));
+      told.over = news->end;
+    } else {
+      told.error = news.error();
+    }
+    event.notify();
+  }
+}
+
+awaitable<Result<void>> print_as_told(Session& session, Source source, Told& told, Event& event) {
+  Tail tail(session, std::move(source));
+  core::Duration pause = look_every;
+  for (;;) {
+    const bool over = told.over;  // what its log holds from now on is all
+    for (auto& record : std::exchange(told.records, {})) {
+      const auto became = co_await tail.becomes(std::move(record));
+      if (!became) co_return became;
+    }
+    const auto printed = co_await tail.print();
+    if (!printed) co_return fail(printed.error());
+    if (over || tail.source().ended || !session.terminal.is_read()) co_return Result<void>{};
+    if (told.error) co_return fail(*told.error);
+    pause = *printed ? look_every : std::min<core::Duration>(2 * pause, look_at_least);
+    const auto notified = co_await event.wait_for(pause);
+    static_cast<void>(notified);
+  }
+}
+
+/// What becomes of the task comes with the run's events; its log alone has to be asked for, seldom while nothing is written.
+awaitable<Result<void>> follow_there(Session& session, Source source) {
+  const auto event = session.house.runtime().event();
+  const auto gate = session.house.runtime().gate();
+  const auto watch = session.server->watch(source.run);
+  Told told;
+  gate->spawn(listen(*watch, source.task, told, *event));
+  auto followed = co_await print_as_told(session, std::move(source), told, *event);
+  watch->close();
+  co_await gate->empty();
+  co_return followed;
 }
 
 }  // namespace
@@ -130,9 +214,10 @@ awaitable<ExitCode> logs(Session& session) {
   if (!sources) co_return tell(session, sources.error());
   for (const auto& source : *sources) {
     if (sources->size() > 1) session.terminal.data("==> " + printable(source.node.value()) + " <==\n");
-    if (session.options.follow) {
-      const auto followed = co_await follow_log(session, **store, source);
-      if (!followed) co_return tell(session, followed.error());
+    if (session.options.follow && !(session.server && source.ended)) {
+      auto followed = session.server ? follow_there(session, source) : follow_here(session, **store, source);
+      const auto done = co_await std::move(followed);
+      if (!done) co_return tell(session, done.error());
       continue;
     }
     std::uint64_t at = 0;

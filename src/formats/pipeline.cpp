@@ -67,7 +67,8 @@ class PipelineReader {
     read_settings();
     if (bad_.any()) return {};
     StepDraft defaults;
-    if (defaults_node_ != nullptr) defaults = read_defaults(*defaults_node_, around_, bad_);
+    defaults.step->retries.lost = options_.retries_lost;
+    if (defaults_node_ != nullptr) read_defaults(*defaults_node_, defaults, around_, bad_);
     if (bad_.any() || !is_object(*nodes_node_, {"nodes", {}}, "an object of nodes", bad_)) return {};
     if (nodes_node_->fields() == 0) bad_.add("input.bad_value", nodes_node_->place, "'nodes' has no node");
     check_copies();

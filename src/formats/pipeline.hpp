@@ -1,6 +1,7 @@
 /// pipeline.yaml, format version 1 (docs/pipeline.md), as a project.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ struct ParseOptions {
   std::map<std::string, std::string> set;  ///< `--set K=V`: parameter and its value, as YAML
   /// Of values of `set` that come out of a file: `file:line:column`.
   std::map<std::string, std::string> set_at{};
+  std::int32_t retries_lost = core::Retries{}.lost;  ///< of steps for which the document does not say `retries: {lost: …}`
 };
 
 /// Reads a document of at most 16 MiB. No file is looked at but the text. What is given is complete and free of cycles; ids are unique.

@@ -168,11 +168,9 @@ constexpr Field<StepReader> default_fields[] = {{"env", &StepReader::env},      
 
 }  // namespace
 
-StepDraft read_defaults(const YamlNode& node, const Surroundings& around, Complaints& bad) {
-  StepDraft defaults;
+void read_defaults(const YamlNode& node, StepDraft& defaults, const Surroundings& around, Complaints& bad) {
   StepReader reader(defaults, "defaults", around, bad);
   if (is_object(node, {"defaults", {}}, "an object", bad)) read_fields(node, {"defaults", {}}, default_fields, reader, bad);
-  return defaults;
 }
 
 StepDraft read_step(const YamlNode& name, const YamlNode& node, const StepDraft& defaults, const Surroundings& around,

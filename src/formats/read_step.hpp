@@ -15,8 +15,8 @@ struct Surroundings {
   const Params& params;
 };
 
-/// The `defaults`: a step without name, command and ports.
-[[nodiscard]] StepDraft read_defaults(const YamlNode& node, const Surroundings& around, Complaints& bad);
+/// The `defaults`, laid over what holds without them: a step without name, command and ports.
+void read_defaults(const YamlNode& node, StepDraft& defaults, const Surroundings& around, Complaints& bad);
 /// A node, laid over the defaults: of objects (`env`, `resources`, `timeout`, `retries`) each field by itself, `files` are joined, of all
 /// else the node's stands.
 [[nodiscard]] StepDraft read_step(const YamlNode& name, const YamlNode& node, const StepDraft& defaults,

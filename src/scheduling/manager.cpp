@@ -47,7 +47,7 @@ awaitable<void> Manager::look(bool for_due) {
     auto due = co_await store_.due(options_.due, options_.batch_max);
     co_await publish(std::move(due));
     co_await give_lost_turns();
-    if (relay_ != nullptr) co_await relay_->sweep();
+    if (relay_ != nullptr) relay_->sweep();  // not waited for: who is gone is looked for each second
   }
   if (lease) co_await lock_.release(*lease);
 }

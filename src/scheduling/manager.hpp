@@ -23,7 +23,7 @@ struct ManagerOptions {
 
 class Manager {
  public:
-  /// @param relay  sweeps the outbox at each interval; null: nobody listens
+  /// @param relay  told to sweep the outbox at each interval; null: nobody listens
   Manager(Runtime& runtime, Store& store, Queue& queue, Lock& lock, ManagerOptions options, Relay* relay = nullptr);
   /// Looks at once, then at each interval, until stop().
   awaitable<void> serve();

@@ -17,7 +17,7 @@ Relay::Relay(Runtime& runtime, Store& store, Events& events, RelayOptions option
     : store_(store), events_(events), options_(std::move(options)), gate_(runtime.gate()) {}
 
 void Relay::tell(std::vector<Outgoing> messages) {
-  if (messages.empty() || waiting_.size() + messages.size() > waiting_max) return;
+  if (stopping_ || messages.empty() || waiting_.size() + messages.size() > waiting_max) return;
   waiting_.insert(waiting_.end(), std::make_move_iterator(messages.begin()), std::make_move_iterator(messages.end()));
   if (!std::exchange(working_, true)) gate_->spawn(work());
 }
@@ -31,18 +31,23 @@ awaitable<void> Relay::work() {
   working_ = false;
 }
 
-awaitable<void> Relay::sweep() {
-  for (;;) {
+void Relay::sweep() {
+  if (!stopping_ && !std::exchange(sweeping_, true)) gate_->spawn(sweep_all());
+}
+
+awaitable<void> Relay::sweep_all() {
+  for (bool more = true; more && !stopping_;) {
     auto left = co_await store_.outbox(options_.old, options_.batch_max);
     if (!left) {
       options_.trouble(left.error());
-      co_return;
+      break;
     }
-    const bool last = left->size() < options_.batch_max;
-    if (left->empty()) co_return;
+    more = left->size() == options_.batch_max;
+    if (left->empty()) break;
     const auto published = co_await publish(std::move(*left));
-    if (!published || last) co_return;
+    if (!published) break;
   }
+  sweeping_ = false;
 }
 
 awaitable<bool> Relay::publish(std::vector<Outgoing> messages) {
@@ -65,6 +70,9 @@ awaitable<bool> Relay::publish(std::vector<Outgoing> messages) {
   co_return removed.has_value();
 }
 
-awaitable<void> Relay::stop() { co_await gate_->empty(); }
+awaitable<void> Relay::stop() {
+  stopping_ = true;
+  co_await gate_->empty();
+}
 
 }  // namespace baton

@@ -23,13 +23,15 @@ class Relay {
 
   /// Publishes these soon, in the order given, beside the caller. Never fails: what cannot be published stays in the outbox.
   void tell(std::vector<Outgoing> messages);
-  /// Publishes what is old; the manager calls it, one replica at a time.
-  awaitable<void> sweep();
-  /// Returns when what is under way has been published, or has failed.
+  /// Begins to publish what is old, beside the caller, who must not wait for a slow broker; nothing while the sweep before goes on. The
+  /// manager calls it, so mostly one replica at a time: of two sweeps that meet, each tells what the other does (at least once).
+  void sweep();
+  /// Returns when what is under way has been published, or has failed. Nothing is begun from now on.
   awaitable<void> stop();
 
  private:
   awaitable<void> work();
+  awaitable<void> sweep_all();
   awaitable<bool> publish(std::vector<Outgoing> messages);
 
   Store& store_;
@@ -37,7 +39,7 @@ class Relay {
   RelayOptions options_;
   std::unique_ptr<Gate> gate_;
   std::vector<Outgoing> waiting_;  ///< committed here, to be published; bounded: what is beyond is left to the sweep
-  bool working_ = false;
+  bool working_ = false, sweeping_ = false, stopping_ = false;
 };
 
 }  // namespace baton

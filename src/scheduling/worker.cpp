@@ -1,5 +1,6 @@
 #include "scheduling/worker.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/mutants.hpp"
@@ -20,26 +21,38 @@ Worker::Worker(Runtime& runtime, Store& store, Queue& queue, Lock& lock, Backend
       options_(std::move(options)),
       wakeups_(runtime, store, queue),
       room_(runtime, store),
+      visits_(runtime.gate()),
       gate_(runtime.gate()),
       stopped_(runtime.event()),
+      drained_(runtime.event()),
       visited_(runtime.event()) {
   wakeups_.on_heard([this](const Wakeups::Heard& heard) { let_go(heard); });
 }
 
 awaitable<void> Worker::serve() {
-  for (std::uint32_t i = 0; i < options_.concurrency; ++i) gate_->spawn(consume());
+  for (std::uint32_t i = 0; i < options_.concurrency; ++i) visits_->spawn(consume());
   gate_->spawn(follow_pushes());
   gate_->spawn(write_progress());
   gate_->spawn(wakeups_.serve());
+  gate_->spawn(close_backend());
+  co_await visits_->empty();
+  drained_->notify();
   co_await gate_->empty();
 }
 
 void Worker::stop() {
   stopping_ = true;
   queue_.close();
-  backend_.close();
   wakeups_.stop();
   stopped_->notify();
+}
+
+/// A pass that hangs in the backend ends with it; another replica fences what is left.
+awaitable<void> Worker::close_backend() {
+  while (!stopping_) co_await stopped_->wait();
+  const auto drained = co_await drained_->wait_for(options_.drain);
+  static_cast<void>(drained);
+  backend_.close();
 }
 
 awaitable<void> Worker::consume() {
@@ -84,7 +97,7 @@ awaitable<void> Worker::visit(Delivery delivery) {
   failpoint("act-before-unlock", run);
   if (lease) co_await lock_.release(*lease);
   if (result.end == PassEnd::over || (result.end == PassEnd::committed && !result.open)) {
-    known_.erase(run);
+    forget(known_.find(run));
     backend_.forget_run(run);
   }
   leave(run);
@@ -140,7 +153,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   Pass pass(runtime_, store_, lock_, backend_, room_, options_.pass);
   auto& known = known_[run];
   known.used = runtime_.steady();
-  forget_the_oldest();
+  const std::size_t tasks_before = known.run.size();
   if (!lease && known.collisions > 0 && !stopping_) {
     // Nothing but the fence keeps others away: who collides waits, longer each time, so that one of us comes to a commit.
     const auto pause = jittered(runtime_, std::min<core::Duration>(20ms * (1 << std::min(known.collisions, 8)), 4s));
@@ -168,17 +181,26 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   // Woken, and the pass that was to see why did not commit: handing our message back is not enough, our channel may have gone with it.
   if (result.end != PassEnd::over) result.woken = woken;
   known.collisions = result.end == PassEnd::fenced ? known.collisions + 1 : 0;
-  known.used = runtime_.steady();  // see let_go
+  known.used = runtime_.steady();                   // see let_go
+  known_tasks_ += known.run.size() - tasks_before;  // not below zero in the sum
+  forget_the_oldest();
   co_return result;
 }
 
 /// A run that ended elsewhere is heard of no more here. What is forgotten is read again from zero.
 void Worker::forget_the_oldest() {
-  if (known_.size() <= options_.known_max) return;
-  auto oldest = known_.end();
-  for (auto at = known_.begin(); at != known_.end(); ++at)
-    if (!visiting_.contains(at->first) && (oldest == known_.end() || at->second.used < oldest->second.used)) oldest = at;
-  if (oldest != known_.end()) known_.erase(oldest);
+  while (known_.size() > options_.known_max || known_tasks_ > options_.known_tasks_max) {
+    auto oldest = known_.end();
+    for (auto at = known_.begin(); at != known_.end(); ++at)
+      if (!visiting_.contains(at->first) && (oldest == known_.end() || at->second.used < oldest->second.used)) oldest = at;
+    if (oldest == known_.end()) return;
+    forget(oldest);
+  }
+}
+
+void Worker::forget(std::map<core::RunKey, KnownRun>::iterator known) {
+  known_tasks_ -= known->second.run.size();
+  known_.erase(known);
 }
 
 awaitable<void> Worker::settle(Delivery delivery, PassResult result, bool published) {
@@ -213,16 +235,36 @@ awaitable<void> Worker::write_progress() {
   while (!stopping_) {
     const auto stopped = co_await stopped_->wait_for(options_.progress_interval);
     static_cast<void>(stopped);
-    std::vector<ProgressWrite> writes;
-    for (const auto& told : backend_.take_progress()) {
-      const auto known = known_.find(told.run);
-      if (known == known_.end() || !known->second.run.known()) continue;
-      if (const auto task = known->second.run.live_task(told.job)) writes.push_back({told.run, *task, told.job, told.progress});
-    }
+    const auto writes = progress();
     if (writes.empty()) continue;
-    const auto written = co_await store_.write_progress(std::move(writes));
-    static_cast<void>(written);  // best effort: the next one is higher
+    const auto written = co_await store_.write_progress(writes);
+    if (!written) continue;  // best effort: the next one is higher
+    for (const auto& write : writes) {
+      const auto known = known_.find(write.run);
+      if (known == known_.end() || !known->second.run.known()) continue;  // over, or forgotten, meanwhile
+      options_.progressed(write.run, known->second.run.definition_of(write.task).node.id, write.progress);
+    }
   }
+}
+
+/// The highest of each job that was told since the last call.
+std::vector<ProgressWrite> Worker::progress() {
+  std::vector<ProgressWrite> writes;
+  std::map<JobId, std::size_t> places;
+  for (const auto& told : backend_.take_progress()) {
+    const auto known = known_.find(told.run);
+    if (known == known_.end() || !known->second.run.known()) continue;
+    const auto task = known->second.run.live_task(told.job);
+    if (!task) continue;
+    const auto [place, is_new] = places.emplace(told.job, writes.size());
+    if (is_new) {
+      writes.push_back({told.run, *task, told.job, told.progress});
+    } else {
+      auto& highest = writes[place->second].progress;
+      highest = std::max(highest, told.progress);
+    }
+  }
+  return writes;
 }
 
 }  // namespace baton

@@ -363,6 +363,37 @@ class Client(Workshop):
         self.assertEqual(self.client("logs", "p.yaml", "a", code=0).out, "one\ntwo\nthree")
         self.assertEqual(self.client("logs", "p.yaml", "a", "-f", code=0).out, "one\ntwo\nthree")
 
+    def test_who_follows_a_log_waits_for_news_and_seldom_asks(self):
+        running, done = task_of("a", "STARTED", log="/nowhere/log"), task_of("a", "SUCCESS", success=success("/nowhere/log"), started=TIME, ended=TIME)
+        self.server.tasks = [running]
+        self.server.nodes = [{"node_id": "a", "state": "STARTED", "success": None, "run_id": 17}]
+        self.server.events = [[("run", "17:1", run_of()), ("tasks", "17:1", {"fence": 1, "tasks": [running]}), "until stopped",
+                               ("tasks", "17:2", {"fence": 2, "tasks": [done]}), ("end", "17:2", run_of("SUCCESS", open=False))]]
+        self.server.log = b"one\n"
+
+        def end():
+            self.server.log += b"two\nthree\n"
+            self.server.stopped.set()
+        threading.Timer(4, end).start()
+        followed = self.client("logs", "p.yaml", "a", "-f", code=0)
+
+        self.assertEqual(followed.out, "one\ntwo\nthree\n")
+        self.assertEqual(len([asked for asked in self.server.requests("GET", "/tasks") if asked[1].endswith("/tasks")]), 1)
+        self.assertLess(len(self.server.requests("GET", "/log")), 12)
+
+    def test_a_new_attempts_log_follows_the_rest_of_the_one_before(self):
+        first, second = task_of("a", "STARTED", log="/nowhere/1"), task_of("a", "STARTED", log="/nowhere/2")
+        second["attempt"] = 2
+        done = {**task_of("a", "FAILED", log="/nowhere/2", started=TIME, ended=TIME), "attempt": 2}
+        self.server.tasks = [first]
+        self.server.nodes = [{"node_id": "a", "state": "STARTED", "success": None, "run_id": 17}]
+        self.server.events = [[("run", "17:1", run_of()), ("tasks", "17:2", {"fence": 2, "tasks": [second]}), ("tasks", "17:3", {"fence": 3, "tasks": [done]}),
+                               ("end", "17:3", run_of("FAILED", open=False))]]
+        self.server.log = b"line\n"
+
+        self.assertEqual(self.client("logs", "p.yaml", "a", "-f", code=0).out, "line\nline\n")
+        self.assertEqual({asked[2]["attempt"][0] for asked in self.server.requests("GET", "/log")}, {"1", "2"})
+
     def test_cancel_waits_for_the_end(self):
         self.server.tasks = [task_of("a", "ABORTED")]
         self.server.events = [[("run", "17:1", run_of()), "until stopped", ("end", "17:2", run_of("ABORTED", desire="cancel"))]]

@@ -67,6 +67,10 @@ class Dying(Service):
             time.sleep(0.05)
         return self.result(project)
 
+    def figure(self, replica, name):
+        lines = replica.ask("GET", "/metrics")[1].splitlines()
+        return float(next(line for line in lines if line.startswith(name + " ")).split()[-1])
+
     def check(self):
         """At most one beginning of an attempt; no success without its outputs."""
         for effect, times in Counter(self.effects()).items():
@@ -115,6 +119,32 @@ class Failpoints(Dying):
         """Whether the run ended before the replica died."""
         self.eventually(lambda: self.died(mortal) or self.result(project) in ("SUCCESS", "FAILED", "ABORTED"), "it ends, or the replica dies")
         return not self.died(mortal)
+
+
+class Stopped(Dying):
+    def test_a_replica_that_is_stopped_before_its_commit_is_fenced_when_it_goes_on(self):
+        stale = self.serve(binary=FAILING, BATON_FAILPOINT="before-commit", BATON_FAILPOINT_STOPS="1", BATON_LOCK_LIFE="1s")
+        request = self.put(stale, self.two_steps())
+        project = request["project_id"]
+        self.assertEqual(self.send(stale, "POST", "/v2/computations", request), 201)
+        self.eventually(lambda: self.is_stopped(stale), "it stands before its commit")
+
+        other = self.serve(BATON_LOCK_LIFE="1s")
+        self.assertEqual(self.wait_for_the_end(project), "SUCCESS", self.log_of_all())
+        self.check()
+        before = self.rows(project)
+        stale.kill(signal.SIGCONT)
+
+        self.eventually(lambda: self.figure(stale, 'baton_passes_total{end="fenced"}') > 0, "the store refuses the late commit")
+        self.assertEqual(self.rows(project), before, "what an old fence has decided is not written")
+        self.assertIsNone(other.process.poll(), other.text())
+        self.check()
+
+    def is_stopped(self, replica):
+        return Path(f"/proc/{replica.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def rows(self, project):
+        return self.sql(f"SELECT t.task, t.state, t.attempt, t.outputs FROM comp_run_snapshot_tasks t JOIN comp_runs r USING (run_id) WHERE r.project_uuid = '{project}' ORDER BY 1")
 
 
 class Quarantine(Dying):

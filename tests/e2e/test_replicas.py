@@ -2,11 +2,13 @@
 
 import os
 import random
+import re
 import signal
 import time
 import unittest
 import uuid
 from collections import Counter
+from pathlib import Path
 
 from service import Service, TOKEN
 from workshop import LONG
@@ -27,6 +29,18 @@ class Replicas(Service):
     def check_effects(self):
         for effect, times in Counter(self.effects()).items():
             self.assertEqual(times, 1, f"begun twice in one attempt: {effect}\n{self.log_of_all()}")
+
+    def check_outputs(self, nodes):
+        """R2: no success without its outputs, in the rows and on the disk."""
+        rows = self.sql("SELECT run_id, node_id, outputs FROM comp_run_snapshot_tasks WHERE state = 'SUCCESS'")
+        self.assertGreater(len(rows), 0)
+        for run, node, outputs in rows:
+            if node.partition("[")[0] not in nodes:
+                continue
+            files = re.findall(r'"(/[^"]+)"', outputs or "")
+            self.assertTrue(files, f"run {run}: {node} has succeeded, and its outputs are {outputs!r}")
+            for file in files:
+                self.assertTrue(Path(file).exists(), f"run {run}: {node} has succeeded, and there is no {file}")
 
     def three_steps(self, pause=0.2):
         self.pipeline({"make": self.step(f"sleep {pause}; echo 7 > ${{outputs.f}}", outputs={"f": {"file": "f"}}),
@@ -58,6 +72,7 @@ class Replicas(Service):
         self.assertEqual(ended.code, 0, f"{ended}\n{self.log_of_all()}")
         self.assertEqual(len(self.effects()), 3)
         self.check_effects()
+        self.check_outputs({"make", "turn"})
 
     def test_many_runs_are_shared_and_survive_the_deaths_of_replicas(self):
         runs, tasks, count = (200, 20, 4) if LONG else (12, 5, 3)
@@ -103,6 +118,7 @@ class Replicas(Service):
             states = Counter(state for state, in self.sql("SELECT result FROM comp_runs"))
             self.assertEqual(states, {"SUCCESS": runs}, self.log_of_all())
             self.check_effects()
+            self.check_outputs({"each"})
             self.assertEqual(len({(run, node) for run, node, _ in self.effects()}), runs * tasks)
 
     def test_a_replica_that_is_told_to_end_drains(self):
@@ -148,6 +164,16 @@ class Interface(Service):
         self.assertEqual(ended.code, 2, ended)
         self.assertIn("forbidden", ended.err)
         self.assertTrue(path.exists() and replica.process.poll() is None)
+
+    def test_the_file_of_settings_says_where_the_token_is(self):
+        (self.folder / "baton.yaml").write_text(f"BATON_TOKEN_FILE: {self.folder}/token\nCOMPUTATIONAL_BACKEND_MAX_TASK_RETRIES: 3\n")
+        shown = self.baton("serve", "--config", "baton.yaml", "--print-config", env=self.environment, code=0).out
+        self.assertIn("COMPUTATIONAL_BACKEND_MAX_TASK_RETRIES=3  # baton.yaml", shown)
+
+        replica = self.serve("--config", str(self.folder / "baton.yaml"), BATON_TOKEN="")
+
+        token = (self.folder / "token").read_text().strip()
+        self.assertEqual(replica.ask("GET", "/v2/quarantine", token=token), (200, {"runs": []}))
 
     def test_settings_are_shown_without_secrets_and_wrong_ones_are_refused(self):
         shown = self.baton("serve", "--print-config", env=self.environment, code=0).out

@@ -34,7 +34,7 @@ struct RabbitEvents::State {
   RabbitEventsOptions options;
   std::function<void(const core::RunKey&)> heard = [](const core::RunKey&) {};
   std::unique_ptr<amqp::Client> surely, perhaps;
-  amqp::Client::ChannelId topics = 0, changes_out = 0, changes_in = 0;
+  amqp::Client::ChannelId topics = 0, progress_out = 0, changes_out = 0, changes_in = 0;
 };
 
 RabbitEvents::RabbitEvents(Runtime& runtime, boost::asio::any_io_executor executor, RabbitEventsOptions options)
@@ -52,6 +52,7 @@ RabbitEvents::RabbitEvents(Runtime& runtime, boost::asio::any_io_executor execut
   state.surely = client(" events");
   state.perhaps = client(" changes");
   state.topics = state.surely->add({.declarations = events::topics(), .confirms = true}, {});
+  state.progress_out = state.perhaps->add({.declarations = {events::progress_topic()}}, {});
   const amqp::DeclareExchange exchange{.name = state.options.changed_exchange, .durable = false, .arguments = {}};
   state.changes_out = state.perhaps->add({.declarations = {exchange}}, {});
   const std::weak_ptr<State> weak = state_;
@@ -97,6 +98,10 @@ void RabbitEvents::changed(const core::RunKey& run) {
                                                          .body = body.dump(-1, ' ', false, json::error_handler_t::replace),
                                                          .persistent = false,
                                                          .mandatory = false}));
+}
+
+void RabbitEvents::progressed(const core::RunKey& run, const NodeId& node, double progress) {
+  static_cast<void>(state_->perhaps->publish_now(state_->progress_out, events::progress_of(run, node, progress)));
 }
 
 void RabbitEvents::on_changed(std::function<void(const core::RunKey&)> heard) { state_->heard = std::move(heard); }

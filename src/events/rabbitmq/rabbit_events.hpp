@@ -32,6 +32,8 @@ class RabbitEvents final : public Events {
   awaitable<Result<void>> publish(std::vector<Outgoing> messages) override;
   void changed(const core::RunKey& run) override;
   void on_changed(std::function<void(const core::RunKey&)> heard) override;
+  /// Tells of a task's progress, 0 to 1 (C§7). Best effort, never waits: it is not in the outbox.
+  void progressed(const core::RunKey& run, const NodeId& node, double progress);
   awaitable<void> stop(amqp::milliseconds limit);
 
  private:

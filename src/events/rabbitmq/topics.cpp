@@ -103,9 +103,10 @@ json instrumented(const Outgoing& outgoing, const json& metadata, bool started) 
 
 }  // namespace
 
+amqp::Declaration progress_topic() { return amqp::DeclareExchange{.name = progress, .type = "topic", .arguments = {}}; }
+
 std::vector<amqp::Declaration> topics() {
-  return {amqp::DeclareExchange{.name = logs, .type = "topic", .arguments = {}},
-          amqp::DeclareExchange{.name = progress, .type = "topic", .arguments = {}},
+  return {amqp::DeclareExchange{.name = logs, .type = "topic", .arguments = {}}, progress_topic(),
           amqp::DeclareExchange{.name = status, .type = "topic", .arguments = {}},
           amqp::DeclareExchange{.name = instrumentation, .arguments = {}},
           amqp::DeclareExchange{.name = tracking, .arguments = {}}};

@@ -137,6 +137,19 @@ TEST(Computations, a_start_makes_a_run_with_the_graph_of_its_tasks) {
   EXPECT_TRUE(house.broker.holds(House::run()));
 }
 
+TEST(Computations, steps_that_do_not_say_retry_as_often_as_the_server_is_told) {
+  House house;
+  house.place.retries_lost = 4;
+  ASSERT_EQ(house.put(two_steps).status, 200U);
+  ASSERT_EQ(house.start().status, 201U);
+
+  std::shared_ptr<const core::RunDefinition> definition;
+  house.runtime.run(House::definition(house.store, definition));
+
+  ASSERT_TRUE(definition);
+  EXPECT_EQ(definition->tasks.at(0).node.step->retries.lost, 4);
+}
+
 TEST(Computations, the_same_start_again_joins_and_another_one_is_refused) {
   House house;
   ASSERT_EQ(house.put(two_steps).status, 200U);

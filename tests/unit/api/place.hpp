@@ -116,6 +116,10 @@ class House {
     const auto definition = co_await store.definition(run());
     if (definition) into = (*definition)->tasks.at(0).key;
   }
+  static awaitable<void> definition(MemoryStore& store, std::shared_ptr<const core::RunDefinition>& into) {
+    auto found = co_await store.definition(run());
+    if (found) into = std::move(*found);
+  }
   static awaitable<void> outbox(MemoryStore& store, std::vector<Outgoing>& into) {
     auto found = co_await store.outbox(core::Duration(0), 10);
     if (found) into = std::move(*found);

@@ -46,6 +46,15 @@ TEST_F(Token, the_environment_comes_first) {
   EXPECT_FALSE(std::filesystem::exists(home.path() + "/own"));
 }
 
+TEST_F(Token, a_file_that_the_settings_name_is_used) {
+  const auto token = serving_token(home.path() + "/of/settings");
+
+  ASSERT_TRUE(token) << token.error().what;
+  EXPECT_TRUE(std::filesystem::exists(home.path() + "/of/settings"));
+  EXPECT_FALSE(std::filesystem::exists(home.path() + "/.config"));
+  EXPECT_EQ(serving_token(home.path() + "/of/settings"), token);
+}
+
 TEST_F(Token, a_file_that_others_can_read_or_that_holds_none_is_refused) {
   const auto path = home.file("own", "0123456789abcdef0123\n");
   ::setenv("BATON_TOKEN_FILE", path.c_str(), 1);

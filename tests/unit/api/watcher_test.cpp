@@ -41,12 +41,16 @@ class Reader {
       house_.runtime.run(take(*stream_, text));
       if (!text) return {};
       if (!text->starts_with(":")) return events_of(*text);
-      ++comments;
+      if (++comments > comments_max) {
+        ADD_FAILURE() << "nothing but comments came";
+        return {};
+      }
     }
   }
   int comments = 0;
 
  private:
+  static constexpr int comments_max = 500;
   static awaitable<void> take(Stream& stream, std::shared_ptr<const std::string>& into) { into = co_await stream.next(); }
   House& house_;
   std::shared_ptr<Stream> stream_;
@@ -57,6 +61,13 @@ awaitable<void> write(MemoryStore& store, double progress) {
   co_await store.write_progress(std::move(writes));
 }
 awaitable<void> leave(Gate& gate) { co_await gate.empty(); }
+awaitable<void> pass_time(Runtime& runtime, core::Duration span) { co_await runtime.sleep(span); }
+awaitable<void> tell_all(MemoryStore& store) {
+  const auto left = co_await store.outbox(core::Duration(0), 10);
+  std::vector<MessageId> names;
+  for (const auto& message : *left) names.push_back(message.name());
+  co_await store.told(std::move(names));
+}
 awaitable<void> next(Stream& stream, std::shared_ptr<const std::string>& into) { into = co_await stream.next(); }
 
 class Watching : public testing::Test {
@@ -167,6 +178,36 @@ TEST_F(Watching, without_a_message_the_store_is_asked) {
   house.runtime.run(leave(*gate));
   EXPECT_TRUE(reader.next().empty());
   EXPECT_EQ(watcher.subscribe(House::run(), Fence::none()).error().code, "api.stopping");
+}
+
+TEST_F(Watching, a_run_that_closes_long_after_its_last_change_is_told_to_have_ended) {
+  WatchOptions options;
+  options.look_every = 2ms;
+  options.pass_max = 10ms;
+  options.beat_every = 10ms;
+  Watcher watcher(house.runtime, house.store, options);
+  auto gate = house.runtime.gate();
+  gate->spawn(watcher.serve());
+  auto stream = watcher.subscribe(House::run(), Fence::none());
+  ASSERT_TRUE(stream);
+  Reader reader(house, *stream);
+  reader.next();
+  const core::Announcement news{.what = core::Told::run_result, .state = core::State::failed};
+  house.pass([](core::TaskRecord& task, core::Instant) { task.state = core::State::failed; }, core::State::failed, {news});
+  std::vector<Event> told;
+  while (told.empty() || told[0].data["result"] != "FAILED") told = reader.next();
+  ASSERT_EQ(told[0].name, "run");
+  house.runtime.run(pass_time(house.runtime, 50ms));  // its last message is not told yet: the run is open
+
+  house.runtime.run(tell_all(house.store));
+
+  told = reader.next();
+  ASSERT_FALSE(told.empty()) << "that it closes raises no fence";
+  EXPECT_EQ(told[0].data["open"], false);
+  EXPECT_EQ(reader.next().at(0).name, "end");
+  EXPECT_TRUE(reader.next().empty());
+  watcher.stop();
+  house.runtime.run(leave(*gate));
 }
 
 TEST_F(Watching, a_reader_that_does_not_read_is_dropped) {

@@ -208,6 +208,25 @@ nodes:
   EXPECT_EQ(node_of(project, "plain").step->retries, (core::Retries{0, 1, 0s, false, false, false}));
 }
 
+TEST(Pipeline, lost_retries_come_from_the_node_the_defaults_the_settings_in_this_order) {
+  const auto project = formats::parse_pipeline(R"(baton: 1
+defaults: { retries: { max: 2 } }
+nodes:
+  a: { run: x }
+  b: { run: x, retries: { backoff: 1s } }
+  c: { run: x, retries: { lost: 0 } }
+)",
+                                               {.file = "p.yaml", .base_dir = "/", .retries_lost = 7});
+  const auto with_default = formats::parse_pipeline("{baton: 1, defaults: {retries: {lost: 3}}, nodes: {a: {run: x}}}",
+                                                    {.file = "p.yaml", .base_dir = "/", .retries_lost = 7});
+
+  ASSERT_TRUE(project && with_default);
+  EXPECT_EQ(node_of(*project, "a").step->retries.lost, 7);
+  EXPECT_EQ(node_of(*project, "b").step->retries.lost, 7);
+  EXPECT_EQ(node_of(*project, "c").step->retries.lost, 0);
+  EXPECT_EQ(node_of(*with_default, "a").step->retries.lost, 3);
+}
+
 TEST(Pipeline, defaults_are_merged_field_by_field_and_the_node_wins) {
   const auto project = parsed(R"(baton: 1
 defaults:

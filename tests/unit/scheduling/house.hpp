@@ -32,6 +32,7 @@ class ReachedStore final : public Store {
   bool away = false, refuses = false, turns_are_lost = false;
   core::Duration commit_takes{}, due_takes{};
   std::function<void()> before_commit = [] {};
+  std::function<void(const core::Ticket&)> begun = [](const core::Ticket&) {};
   std::function<bool(const core::Ticket&)> dies = [](const core::Ticket&) { return false; };  ///< true: its process has crashed
   int passes = 0, wakes = 0, dues = 0, fenced = 0;
   std::shared_ptr<int> looking = std::make_shared<int>(0);  ///< how many are in `due` now; may be shared by replicas
@@ -41,6 +42,7 @@ class ReachedStore final : public Store {
     if (away) co_return gone();
     auto ticket = co_await store_.begin_pass(std::move(pass));
     if (ticket) ++passes;
+    if (ticket) begun(*ticket);
     co_return ticket;
   }
   awaitable<Result<Committed>> commit(core::Ticket ticket, core::Decision decision) override {
@@ -165,6 +167,70 @@ class ReachedLock final : public Lock {
   Lock& lock_;
 };
 
+/// The cluster as one replica reaches it: closed, hanging.
+class ReachedBackend final : public Backend {
+ public:
+  ReachedBackend(World& world, Backend& backend) : world_(world), backend_(backend) {}
+
+  bool closed = false;
+  core::Duration submit_takes{};
+
+  awaitable<Result<void>> submit(std::vector<core::Job> jobs) override {
+    if (submit_takes > core::Duration::zero()) co_await world_.sleep(submit_takes);
+    if (closed) co_return fail({.code = "backend.unavailable", .what = "the backend is closed"});
+    co_return co_await backend_.submit(std::move(jobs));
+  }
+  awaitable<Observed> observe(core::RunKey run, std::vector<JobId> ask, Cursor after) override {
+    return backend_.observe(std::move(run), std::move(ask), after);
+  }
+  awaitable<Result<void>> bar(core::RunKey run, std::vector<JobId> jobs) override {
+    return backend_.bar(std::move(run), std::move(jobs));
+  }
+  awaitable<Result<void>> cancel(core::RunKey run, std::vector<core::Kill> jobs) override {
+    return backend_.cancel(std::move(run), std::move(jobs));
+  }
+  awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs) override {
+    return backend_.release(std::move(run), std::move(jobs));
+  }
+  void unfollow(const core::RunKey& run, const std::vector<JobId>& jobs) override { backend_.unfollow(run, jobs); }
+  void forget_run(const core::RunKey& run) override { backend_.forget_run(run); }
+  awaitable<Result<std::vector<Push>>> pushes() override { return backend_.pushes(); }
+  std::vector<JobProgress> take_progress() override { return backend_.take_progress(); }
+  [[nodiscard]] std::uint32_t slots() const override { return backend_.slots(); }
+  void close() override {
+    closed = true;
+    backend_.close();
+  }
+
+ private:
+  World& world_;
+  Backend& backend_;
+};
+
+/// The broker of topics as one replica reaches it: counted, slow, away.
+class ReachedEvents final : public Events {
+ public:
+  explicit ReachedEvents(World& world) : world_(world) {}
+
+  bool away = false;
+  core::Duration publish_takes{};
+  int publishing = 0, publishing_most = 0, published = 0;
+
+  awaitable<Result<void>> publish(std::vector<Outgoing> messages) override {
+    publishing_most = std::max(publishing_most, ++publishing);
+    if (publish_takes > core::Duration::zero()) co_await world_.sleep(publish_takes);
+    --publishing;
+    if (away) co_return fail({.code = "events.unavailable", .what = "the broker is away"});
+    published += static_cast<int>(messages.size());
+    co_return Result<void>();
+  }
+  void changed(const core::RunKey&) override {}
+  void on_changed(std::function<void(const core::RunKey&)>) override {}
+
+ private:
+  World& world_;
+};
+
 class House;
 
 /// One life of a replica. `manages`: it looks for what is due, as well.
@@ -173,6 +239,8 @@ struct Replica {
     bool manages = true;
     std::uint32_t concurrency = 4;
     core::Duration skew{};  ///< of its wall clock
+    std::size_t known_tasks_max = WorkerOptions{}.known_tasks_max;
+    bool announces = false;  ///< passes leave messages in the outbox, for the sweep alone
   };
   Replica(House& house, std::string name, Options options);
 
@@ -189,11 +257,16 @@ struct Replica {
   MemoryLock locks;
   ReachedLock lock;
   std::optional<MemoryBackend> backend;  ///< likewise
+  ReachedBackend cluster;
+  ReachedEvents events;
+  Relay relay;
   Manager manager;
   Worker worker;
+  std::vector<std::pair<std::string, double>> progress;  ///< by node, as it was told
+  bool served = false;
 
  private:
-  static WorkerOptions worker_options(const std::string& name, const Options& options);
+  WorkerOptions worker_options();
 };
 
 /// What all replicas share, and the replicas.
@@ -293,11 +366,14 @@ class House {
   }
 };
 
-inline WorkerOptions Replica::worker_options(const std::string& name, const Options& options) {
-  WorkerOptions worker;
-  worker.pass.replica = ReplicaId(name);
-  worker.concurrency = options.concurrency;
-  return worker;
+inline WorkerOptions Replica::worker_options() {
+  WorkerOptions wanted;
+  wanted.pass.replica = ReplicaId(name);
+  wanted.pass.policy.announce = options.announces;
+  wanted.concurrency = options.concurrency;
+  wanted.known_tasks_max = options.known_tasks_max;
+  wanted.progressed = [this](const core::RunKey&, const NodeId& node, double told) { progress.emplace_back(node.value(), told); };
+  return wanted;
 }
 
 inline Replica::Replica(House& h, std::string own_name, Options own_options)
@@ -312,14 +388,18 @@ inline Replica::Replica(House& h, std::string own_name, Options own_options)
       locks(h.locks, runtime, name),
       lock(locks),
       backend(std::in_place, h.cluster, runtime),
-      manager(runtime, store, queue, lock, {}),
-      worker(runtime, store, queue, lock, *backend, worker_options(name, own_options)) {}
+      cluster(h.world, *backend),
+      events(h.world),
+      relay(runtime, store, events, {}),
+      manager(runtime, store, queue, lock, {}, &relay),
+      worker(runtime, store, queue, lock, cluster, worker_options()) {}
 
 inline awaitable<void> Replica::serve(Replica& replica) {
   const auto joined = co_await replica.store.join(ReplicaId(replica.name));
   BATON_ASSERT(joined.has_value());
   if (replica.options.manages) replica.house.world.spawn(replica.who, replica.manager.serve());
   co_await replica.worker.serve();
+  replica.served = true;
 }
 
 }  // namespace baton::test
