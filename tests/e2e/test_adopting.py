@@ -6,7 +6,8 @@ import uuid
 from service import Service
 
 PROJECT = "00000000-0000-4000-8000-0000000000b1"
-A, B = (f"00000000-0000-4000-8000-00000000000{n}" for n in "ab")
+A, B, OTHER = (f"00000000-0000-4000-8000-00000000000{n}" for n in "abc")
+SLEEPER = "simcore/services/comp/itis/sleeper"
 
 
 class Adopting(Service):
@@ -64,6 +65,21 @@ class Adopting(Service):
         self.assertEqual(self.sql("SELECT count(*), max(attempt) FROM comp_task_attempts"), [["2", "1"]])
         status, answer = replicas[0].ask("GET", f"/v2/computations/{PROJECT}?user_id=7")
         self.assertEqual((status, answer["state"]), (200, "SUCCESS"), answer)
+
+    def test_a_node_that_nobody_here_can_run_fails_and_the_others_run(self):
+        self.serve()
+        self.serve()
+        dag = {A: [B], B: [], OTHER: []}
+        self.project(dag)
+        self.chain()
+        self.node(OTHER, key=SLEEPER, tag="2.1.6")
+        self.insert_run(dag)
+        self.until_result("FAILED")
+        for table in ("comp_tasks", "comp_run_snapshot_tasks"):
+            self.assertEqual(self.sql(f"SELECT node_id, state, errors -> 0 ->> 'type' FROM {table} ORDER BY node_id"),
+                             [[A, "SUCCESS", ""], [B, "SUCCESS", ""], [OTHER, "FAILED", "node.not_runnable"]], table)
+        self.assertIn(f"{SLEEPER}:2.1.6", self.sql(f"SELECT errors -> 0 ->> 'msg' FROM comp_tasks WHERE node_id = '{OTHER}'")[0][0])
+        self.assertEqual(self.sql("SELECT processed >= scheduled, ended IS NOT NULL FROM comp_runs"), [["t", "t"]])
 
     def test_a_pipeline_that_cannot_be_fails_with_its_reason_and_is_told_of_once(self):
         replica = self.serve()
