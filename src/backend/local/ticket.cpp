@@ -194,7 +194,9 @@ Spec spec_of(const core::Job& job, const Ticket& ticket, const std::string& no_i
     return spec;
   }
   if (ticket.has_inputs) spec.inputs = inputs_text(job);
-  if (step.command.shell)
+  if (step.command.words.empty())
+    spec.argv = {""};  // no program: it ends as one that could not be started
+  else if (step.command.shell)
     spec.argv = {"/bin/sh", "-eu", "-c", core::substitute(step.command.words.front(), core::Quoting::shell, lookup)};
   else
     for (const auto& word : step.command.words) spec.argv.push_back(core::substitute(word, core::Quoting::none, lookup));

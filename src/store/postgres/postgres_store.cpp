@@ -27,6 +27,9 @@ using Calls = std::vector<Call>;
 // Of a set in one statement; the rest is another.
 constexpr std::size_t set_max = 1000;
 
+// Runs of others that one look makes ours; the rest is found by the next.
+constexpr std::int64_t adopted_max = 50;
+
 // For a transaction that costs nothing but a repetition if the server loses it: it holds its rows for no longer than it works.
 constexpr postgres::Statement no_flush{"no_flush", "SELECT set_config('synchronous_commit', 'off', true)"};
 
@@ -153,8 +156,8 @@ Committed committed_from(const core::Ticket& ticket, core::Decision& decision, c
 }  // namespace
 
 struct PostgresStore::Parts {
-  Parts(const boost::asio::any_io_executor& executor, const postgres::PoolOptions& options)
-      : pool(executor, options), presence(std::in_place, executor, options.connection) {}
+  Parts(const boost::asio::any_io_executor& executor, const postgres::PoolOptions& options, Trouble trouble)
+      : pool(executor, options), presence(std::in_place, executor, options.connection), trouble(std::move(trouble)) {}
 
   /// The answers, or the failure in the port's words.
   awaitable<Result<std::vector<Rows>>> run(Calls calls) {
@@ -170,13 +173,16 @@ struct PostgresStore::Parts {
     co_return std::move((*answers)[0]);
   }
   awaitable<Result<Error>> in_the_way(const NewRun& run, const std::string& collection);
+  awaitable<void> adopt(const store::ForeignRun& run);
+  awaitable<void> refuse(const store::ForeignRun& run, Error why);
 
   postgres::Pool pool;
   std::optional<store::Presence> presence;  // none: closed
+  Trouble trouble;
 };
 
-PostgresStore::PostgresStore(boost::asio::any_io_executor executor, postgres::PoolOptions options)
-    : parts_(std::make_unique<Parts>(executor, options)) {}
+PostgresStore::PostgresStore(boost::asio::any_io_executor executor, postgres::PoolOptions options, Trouble trouble)
+    : parts_(std::make_unique<Parts>(executor, options, std::move(trouble))) {}
 PostgresStore::~PostgresStore() = default;
 
 // ---- projects -----------------------------------------------------------------------------------------------------------
@@ -312,11 +318,46 @@ awaitable<Result<void>> PostgresStore::write_progress(std::vector<ProgressWrite>
 
 // ---- the manager --------------------------------------------------------------------------------------------------------
 
+awaitable<void> PostgresStore::Parts::refuse(const store::ForeignRun& run, Error why) {
+  const auto refused = co_await this->run(sql::refuse_run, Parameters(run.id.value(), why.what));
+  why.where = core::to_text(run.key);
+  if (refused && !refused->empty() && trouble) trouble(why);
+}
+
+// By itself: what is wrong with one run is nothing to the others. One that could not be written just now is found by the next look; that the
+// database is away is told by whoever asks it next.
+awaitable<void> PostgresStore::Parts::adopt(const store::ForeignRun& run) {
+  const auto rows = co_await this->run(sql::foreign_tasks, Parameters(run.id.value(), run.key.project.value()));
+  if (!rows) co_return;
+  store::ReferenceRun told{.dag = run.dag, .nodes = {}};
+  for (auto row : *rows) told.nodes.push_back(store::read_reference_row(row));
+  const auto tasks = store::tasks_of(told);
+  if (!tasks) co_return co_await refuse(run, tasks.error());
+  const auto answers = co_await pool.run(store::calls_to_adopt(run, *tasks));
+  const bool is_over = answers || answers.error().state == "23505";  // somebody starts a run of the project just now
+  if (is_over || postgres::is_passing(answers.error())) co_return;
+  co_await refuse(run, store::not_adopted("the database refuses it: " + answers.error().message));
+}
+
 awaitable<Result<std::vector<RunKey>>> PostgresStore::due(DuePolicy policy, std::size_t max) {
-  auto rows = co_await parts_->run(
-      sql::due, Parameters(std::int64_t{policy.revisit.count()}, std::int64_t{policy.lost.count()}, limit(max)));
-  if (!rows) co_return fail(rows.error());
-  co_return list_of<RunKey>(*rows, store::read_key);
+  const auto to_look = [&policy](std::size_t most) {
+    return Parameters(std::int64_t{policy.revisit.count()}, std::int64_t{policy.lost.count()}, limit(most));
+  };
+  Calls calls;
+  calls.push_back({&sql::due, to_look(max)});
+  calls.push_back({&sql::foreign_runs, Parameters(adopted_max)});
+  auto answers = co_await parts_->run(std::move(calls));
+  if (!answers) co_return fail(answers.error());
+  auto found = list_of<RunKey>((*answers)[0], store::read_key);
+  if (!found || (*answers)[1].empty()) co_return found;
+  for (auto row : (*answers)[1]) {
+    const auto run = store::read_foreign_run(row);
+    co_await parts_->adopt(run);
+  }
+  const auto more = co_await parts_->run(sql::due, to_look(max - found->size()));
+  if (!more) co_return found;  // marked already: given whatever becomes of the others
+  for (auto row : *more) found->push_back(store::read_key(row));
+  co_return found;
 }
 
 awaitable<Result<void>> PostgresStore::join(ReplicaId replica) { return parts_->presence->join(std::move(replica)); }

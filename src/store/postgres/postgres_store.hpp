@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -24,8 +25,11 @@ class PostgresStore final : public Store {
     std::map<core::State, std::int64_t> jobs;  ///< attempts that have not ended
   };
 
+  /// What is wrong with a row and is nobody's error: told here, once.
+  using Trouble = std::function<void(const Error&)>;
+
   /// Connects when first needed.
-  PostgresStore(boost::asio::any_io_executor executor, postgres::PoolOptions options);
+  PostgresStore(boost::asio::any_io_executor executor, postgres::PoolOptions options, Trouble trouble = {});
   /// Who joined through this object is gone. Calls under way must have ended.
   ~PostgresStore() override;
   PostgresStore(const PostgresStore&) = delete;
@@ -40,6 +44,7 @@ class PostgresStore final : public Store {
   awaitable<Result<core::Ticket>> begin_pass(BeginPass pass) override;
   awaitable<Result<Committed>> commit(core::Ticket ticket, core::Decision decision) override;
   awaitable<Result<void>> write_progress(std::vector<ProgressWrite> writes) override;
+  /// Runs that the reference inserted and nobody has begun are made ours first, or FAILED where they cannot be: see reference_run.hpp.
   awaitable<Result<std::vector<core::RunKey>>> due(DuePolicy policy, std::size_t max) override;
   /// The replica lives while this object does and has its connection; one that was lost is made again. Errors beside the port's: store.pooled
   /// (the line goes through a pool of transactions), store.not_yours (another process lives under this name).

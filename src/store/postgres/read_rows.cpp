@@ -146,6 +146,22 @@ NodeView read_node(postgres::Row& row) {
   return node;
 }
 
+ForeignRun read_foreign_run(postgres::Row& row) {
+  ForeignRun run;
+  run.id = RunId(row.number());
+  run.uuid = row.text();
+  run.key = read_key(row);
+  run.dag = row.text();
+  return run;
+}
+
+ReferenceRow read_reference_row(postgres::Row& row) {
+  ReferenceRow told;
+  told.node = row.text();
+  for (auto* json : {&told.image, &told.schema, &told.inputs, &told.outputs, &told.success}) *json = row.some_text();
+  return told;
+}
+
 Outgoing read_message(postgres::Row& row) {
   Outgoing message;
   message.id = row.number();

@@ -6,6 +6,7 @@
 #include "core/run_row.hpp"
 #include "ports/store.hpp"
 #include "postgres/rows.hpp"
+#include "store/postgres/reference_run.hpp"
 
 namespace baton::store {
 
@@ -13,6 +14,16 @@ namespace baton::store {
 struct DamagedRow : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// A run that the reference inserted, and that nobody has begun.
+struct ForeignRun {
+  RunId id;
+  std::string uuid;  ///< what it will have as ours
+  core::RunKey key;
+  std::string dag;
+};
+[[nodiscard]] ForeignRun read_foreign_run(postgres::Row& row);
+[[nodiscard]] ReferenceRow read_reference_row(postgres::Row& row);
 
 // Each takes the columns of the macro of its name in statements.hpp.
 [[nodiscard]] RunView read_run(postgres::Row& row);

@@ -121,6 +121,95 @@ inline constexpr Statement put_nodes{
     " errors = CASE WHEN excluded.run_id IS NULL THEN c.errors END, start = CASE WHEN excluded.run_id IS NULL THEN c.start END,"
     " \"end\" = CASE WHEN excluded.run_id IS NULL THEN c.\"end\" END, modified = clock_timestamp()"};
 
+// ---- runs that others inserted ---------------------------------------------------------------------------------------------
+// Of the reference's (C§5): without uuid, and begun by nobody. Which rows tell of its tasks depends on the reference's version: its own
+// copies, else those of the project. The copies come in a second transaction, so a run without any is left alone while it is young. One of
+// a project that has an unfinished run of ours waits for that one's end.
+#define DAG(row)                                                                                    \
+  "coalesce(nullif(" row                                                                            \
+  ".dag_adjacency_list::text, '{}'), (SELECT p.dag_adjacency_list::text FROM comp_pipeline p WHERE" \
+  " p.project_id = " row ".project_uuid), '')"
+#define HAS_COPIES(row) "EXISTS (SELECT 1 FROM comp_run_snapshot_tasks t WHERE t.run_id = " row ".run_id)"
+#define NOT_BEGUN "('PUBLISHED', 'NOT_STARTED')"
+#define ADOPTABLE(row)                                                                                                    \
+  row ".uuid IS NULL AND " row                                                                                            \
+      ".result = 'PUBLISHED'"                                                                                             \
+      " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = " row                                            \
+      ".project_uuid AND o.uuid IS NOT NULL AND o.result NOT IN " FINAL                                                   \
+      ")"                                                                                                                 \
+      " AND CASE WHEN " HAS_COPIES(row) " THEN NOT EXISTS (SELECT 1 FROM comp_run_snapshot_tasks t WHERE t.run_id = " row \
+                                        ".run_id AND t.state NOT IN " NOT_BEGUN                                           \
+                                        ")"                                                                               \
+                                        " ELSE " row                                                                      \
+                                        ".created <= clock_timestamp() - interval '2 seconds'"                            \
+                                        " AND NOT EXISTS (SELECT 1 FROM comp_tasks c WHERE c.project_id = " row           \
+                                        ".project_uuid AND c.state NOT IN " NOT_BEGUN                                     \
+                                        " AND strpos(" DAG(row) ", to_json(c.node_id)::text) > 0) END"
+inline constexpr Statement foreign_runs{
+    "foreign_runs",
+    "SELECT r.run_id, gen_random_uuid()::text, r.user_id, r.project_uuid, r.iteration, " DAG(
+        "r") " FROM comp_runs r WHERE " ADOPTABLE("r") " ORDER BY r.run_id LIMIT $1::bigint FOR NO KEY UPDATE OF r SKIP LOCKED"};
+inline constexpr Statement foreign_tasks{
+    "foreign_tasks",
+    "SELECT node_id, image, schema, inputs, outputs, success FROM"
+    " (SELECT 0 AS rank, snapshot_task_id AS id, node_id, image, schema, inputs, outputs, NULL::json AS success"
+    " FROM comp_run_snapshot_tasks WHERE run_id = $1::bigint"
+    " UNION ALL SELECT 1, task_id, node_id, image, schema, inputs, outputs, success FROM comp_tasks WHERE project_id = $2::text) "
+    "told"
+    " WHERE node_id IS NOT NULL ORDER BY rank, id"};
+// The first of an adoption: what follows in its transaction finds the run by its uuid, and nothing where another replica was quicker.
+// A failed node stops its own followers alone there, and a cancel is a time in the row.
+inline constexpr Statement adopt_run{
+    "adopt_run",
+    "UPDATE comp_runs r SET uuid = $2::text, collection_run_id = coalesce(r.collection_run_id, $2::text), keep_going = true,"
+    " dag_adjacency_list = CASE WHEN r.dag_adjacency_list = '{}' THEN $3::text::jsonb ELSE r.dag_adjacency_list END,"
+    " desire = CASE WHEN r.cancelled IS NULL THEN 'run'::run_desire ELSE 'cancel'::run_desire END,"
+    " scheduled = NULL, processed = NULL, open = true, modified = clock_timestamp()"
+    " WHERE r.run_id = (SELECT f.run_id FROM comp_runs f WHERE f.run_id = $1::bigint AND " ADOPTABLE("f") " FOR NO KEY UPDATE SKIP LOCKED)"
+    " RETURNING r.run_id"};
+// $2: node ids in the order of the run, $3: reasons. Of several copies of a node the oldest becomes the task.
+inline constexpr Statement adopt_copies{
+    "adopt_copies",
+    "UPDATE comp_run_snapshot_tasks t SET task = d.number - 1, internal_id = coalesce(t.internal_id, d.number), state = "
+    "'PUBLISHED',"
+    " state_since = clock_timestamp(), reasons = d.reasons::json, job_id = NULL, errors = NULL, progress = NULL, start = NULL,"
+    " \"end\" = NULL, modified = clock_timestamp()"
+    " FROM comp_runs r, unnest($2::text[], $3::text[]) WITH ORDINALITY d(node_id, reasons, number)"
+    " WHERE r.uuid = $1::text AND t.snapshot_task_id = (SELECT min(o.snapshot_task_id) FROM comp_run_snapshot_tasks o"
+    " WHERE o.run_id = r.run_id AND o.node_id = d.node_id)"};
+inline constexpr Statement make_copies{
+    "make_copies",
+    "INSERT INTO comp_run_snapshot_tasks (run_id, task, internal_id, project_id, node_id, node_class, schema, inputs, outputs, "
+    "run_hash,"
+    " image, pricing_info, hardware_info, state, state_since, reasons)"
+    " SELECT r.run_id, d.number - 1, coalesce(c.internal_id, d.number), r.project_uuid, d.node_id, c.node_class, c.schema, "
+    "c.inputs,"
+    " c.outputs, c.run_hash, c.image, c.pricing_info, c.hardware_info, 'PUBLISHED', clock_timestamp(), d.reasons::json"
+    " FROM comp_runs r CROSS JOIN unnest($2::text[], $3::text[]) WITH ORDINALITY d(node_id, reasons, number)"
+    " JOIN comp_tasks c ON c.project_id = r.project_uuid AND c.node_id = d.node_id"
+    " WHERE r.uuid = $1::text AND NOT EXISTS (SELECT 1 FROM comp_run_snapshot_tasks t WHERE t.run_id = r.run_id AND t.node_id = "
+    "d.node_id)"};
+// As commit_nodes: only the newest run of a project writes its view.
+inline constexpr Statement adopt_nodes{
+    "adopt_nodes",
+    "UPDATE comp_tasks c SET position = coalesce(c.internal_id, d.number) - 1, run_id = r.run_id, state = 'PUBLISHED', job_id = "
+    "NULL,"
+    " errors = NULL, progress = NULL, start = NULL, \"end\" = NULL, modified = clock_timestamp()"
+    " FROM comp_runs r, unnest($2::text[]) WITH ORDINALITY d(node_id, number)"
+    " WHERE r.uuid = $1::text AND c.project_id = r.project_uuid AND c.node_id = d.node_id"
+    " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"};
+// It is looked at no more. Its tasks stay as they are, as the reference leaves those of an invalid pipeline.
+inline constexpr Statement refuse_run{
+    "refuse_run",
+    "UPDATE comp_runs r SET result = 'FAILED', ended = clock_timestamp(), last_result_changed = clock_timestamp(),"
+    " last_failure = $2::text, open = false, modified = clock_timestamp()"
+    " WHERE r.run_id = (SELECT f.run_id FROM comp_runs f WHERE f.run_id = $1::bigint AND " ADOPTABLE("f") " FOR NO KEY UPDATE SKIP LOCKED)"
+    " RETURNING r.run_id"};
+#undef DAG
+#undef HAS_COPIES
+#undef NOT_BEGUN
+#undef ADOPTABLE
+
 // ---- marks ---------------------------------------------------------------------------------------------------------------
 inline constexpr Statement lock_run{"lock_run", "SELECT run_id FROM comp_runs WHERE " OF_RUN " FOR NO KEY UPDATE"};
 // R9. Written by no pass: it counts as written by the newest one, so that every later ticket brings it. After lock_run.

@@ -160,6 +160,25 @@ Parameters message_parameters(const core::Ticket& ticket, const std::vector<core
       column(news, [](const Record& r) { return r.at; }));
 }
 
+std::vector<std::string> ids_of(const std::vector<core::TaskDefinition>& tasks) {
+  return column(tasks, [](const core::TaskDefinition& task) { return task.node.id.value(); });
+}
+std::vector<std::string> reasons_of(const std::vector<core::TaskDefinition>& tasks) {
+  return column(tasks, [](const core::TaskDefinition& task) { return to_json(task.reasons); });
+}
+
+// What the run is.
+void define(const std::string& uuid, const std::vector<core::TaskDefinition>& tasks, std::vector<postgres::Call>& calls) {
+  Steps steps;
+  std::map<std::shared_ptr<const core::Step>, std::size_t> positions;
+  for (const auto& task : tasks)
+    if (positions.try_emplace(task.node.step, steps.size()).second) steps.push_back(task.node.step);
+  calls.push_back({&sql::insert_steps, Parameters(uuid, to_json(steps))});
+  calls.push_back({&sql::insert_definitions, Parameters(uuid, column(tasks, [&](const core::TaskDefinition& task) {
+                                                          return to_json(task, positions.at(task.node.step));
+                                                        }))});
+}
+
 }  // namespace
 
 Parameters key_parameters(const core::RunKey& run) {
@@ -167,13 +186,8 @@ Parameters key_parameters(const core::RunKey& run) {
 }
 
 std::vector<postgres::Call> calls_to_create(const NewRun& run, const std::string& collection) {
-  Steps steps;
-  std::map<std::shared_ptr<const core::Step>, std::size_t> positions;
   std::set<NodeId> in_run;
-  for (const auto& task : run.tasks) {
-    if (positions.try_emplace(task.node.step, steps.size()).second) steps.push_back(task.node.step);
-    in_run.insert(task.node.id);
-  }
+  for (const auto& task : run.tasks) in_run.insert(task.node.id);
   const auto& uuid = run.uuid.value();
   const auto dag = adjacency(run.tasks);
   const auto metadata = run.metadata.empty() ? std::nullopt : std::optional(run.metadata);
@@ -183,18 +197,25 @@ std::vector<postgres::Call> calls_to_create(const NewRun& run, const std::string
   calls.push_back({&sql::make_project, Parameters(run.project.value())});
   calls.push_back({&sql::insert_run, Parameters(uuid, run.project.value(), run.user.value(), run.request, run.keep_going,
                                                 run.simulated, metadata, collection, dag)});
-  calls.push_back({&sql::insert_steps, Parameters(uuid, to_json(steps))});
-  calls.push_back({&sql::insert_definitions, Parameters(uuid, column(run.tasks, [&](const core::TaskDefinition& task) {
-                                                          return to_json(task, positions.at(task.node.step));
-                                                        }))});
-  calls.push_back({&sql::insert_tasks,
-                   Parameters(uuid, column(run.tasks, [](const core::TaskDefinition& task) { return task.node.id.value(); }),
-                              column(run.tasks, [](const core::TaskDefinition& task) { return to_json(task.reasons); }))});
+  define(uuid, run.tasks, calls);
+  calls.push_back({&sql::insert_tasks, Parameters(uuid, ids_of(run.tasks), reasons_of(run.tasks))});
   calls.push_back({&sql::put_pipeline, Parameters(uuid, dag)});
   calls.push_back({&sql::remove_nodes, Parameters(uuid, nodes)});
   calls.push_back({&sql::put_nodes, Parameters(uuid, nodes, column(run.project_nodes, [&](const NodeId& id) {
                                                  return !run.simulated && in_run.contains(id);
                                                }))});
+  return calls;
+}
+
+std::vector<postgres::Call> calls_to_adopt(const ForeignRun& run, const std::vector<core::TaskDefinition>& tasks) {
+  const auto ids = ids_of(tasks);
+  const auto reasons = reasons_of(tasks);
+  std::vector<postgres::Call> calls;
+  calls.push_back({&sql::adopt_run, Parameters(run.id.value(), run.uuid, adjacency(tasks))});
+  define(run.uuid, tasks, calls);
+  calls.push_back({&sql::adopt_copies, Parameters(run.uuid, ids, reasons)});
+  calls.push_back({&sql::make_copies, Parameters(run.uuid, ids, reasons)});
+  calls.push_back({&sql::adopt_nodes, Parameters(run.uuid, ids)});
   return calls;
 }
 

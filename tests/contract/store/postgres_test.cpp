@@ -288,13 +288,11 @@ TEST_F(PostgresMigration, several_at_once_do_it_once) {
   runtime_.run(gate->empty());
 
   std::size_t applied = 0;
-  std::int64_t all = 0;
   for (const auto& answer : answers) {
     ASSERT_TRUE(answer->has_value()) << answer->error().what;
     applied += (*answer)->applied.size();
-    all = std::max(all, (*answer)->to);
   }
-  EXPECT_EQ(applied, static_cast<std::size_t>(all));
+  EXPECT_EQ(std::to_string(applied), world_->execute("SELECT count(*) FROM migration_test.schema_migrations")[0]);
 }
 
 TEST_F(PostgresMigration, tables_that_were_there_keep_their_rows_and_gain_columns) {

@@ -139,5 +139,16 @@ TEST(Ticket, a_job_is_told_whole_and_the_same_each_time) {
   EXPECT_EQ(spec.grace_us, 1'000'000);
 }
 
+TEST(Ticket, a_job_without_words_is_one_that_cannot_be_started) {
+  for (const bool shell : {true, false}) {
+    auto job = any_job();
+    auto step = *job.step;
+    step.command = {.shell = shell, .words = {}};
+    job.step = std::make_shared<const core::Step>(std::move(step));
+
+    EXPECT_EQ(spec_of(job, ticket_of(job, "/s/runs", "/out"), "/s/no-inputs.json").argv, std::vector<std::string>{""});
+  }
+}
+
 }  // namespace
 }  // namespace baton::local
