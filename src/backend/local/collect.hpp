@@ -19,7 +19,7 @@ inline constexpr std::uint64_t value_bytes_max = 1u << 20;  ///< R18: of one val
 
 /// Blocking. Can be called again after a crash at any point: it gives the same, publishing included (R2). By one at a time: turn.hpp.
 /// @param own  Baton's folders, which are no part of an input that they lie in
-[[nodiscard]] core::JobEnd collect(const Ticket& ticket, const Report& report, const std::vector<std::string>& own);
+[[nodiscard]] core::JobEnd collect(const Ticket& ticket, const Report& report, const std::vector<std::string>& own = {});
 
 /// Cuts a log that is too long: its first half, a line that says so, its last half.
 void cut_log(const std::string& path, std::uint64_t bytes_max = log_bytes_max);
