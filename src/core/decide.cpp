@@ -166,8 +166,9 @@ class Pass {
     for (const auto i : run_.not_runnable()) {
       if (!to_start_states.has(at(i).state)) continue;
       const auto& step = *run_.definition_of(i).node.step;
+      const auto& why = step.image.empty() ? step.description : "its service is '" + step.image + "'";
       fail(i, {.code = "node.not_runnable",
-               .what = "no backend here can run this node" + (step.image.empty() ? "" : ": its service is '" + step.image + "'"),
+               .what = "no backend here can run this node" + (why.empty() ? "" : ": " + why),
                .where = step.name,
                .way_out = "give it a command, or run it where that service is"});
     }
