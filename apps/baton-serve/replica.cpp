@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 using telemetry::Level;
 
 constexpr core::Duration stall = 50ms;
-constexpr std::size_t forgotten_at_once = 500;  // R18
+// R18. A run may have a hundred thousand rows, and nobody shall wait for their removal.
+constexpr std::size_t forgotten_first = 10, forgotten_most = 500;
 
 std::string absolute(const std::string& path) {
   auto text = std::filesystem::absolute(path).lexically_normal().string();
@@ -321,14 +322,17 @@ awaitable<void> Replica::watch_backlog() {
 /// Any number of replicas may do it at once: each takes other rows.
 awaitable<void> Replica::forget_what_is_old() {
   const auto retention = setup_.settings.duration("BATON_RETENTION");
+  std::size_t at_once = forgotten_first;
   while (!stopping_) {
     const auto stopped = co_await stopped_->wait_for(1min);
     static_cast<void>(stopped);
-    for (std::size_t count = forgotten_at_once; count == forgotten_at_once && !stopping_;) {
-      const auto forgotten = co_await store_.forget_ended(retention, forgotten_at_once);
+    for (bool more = true; more && !stopping_;) {
+      const auto began = runtime_.steady();
+      const auto forgotten = co_await store_.forget_ended(retention, at_once);
       if (!forgotten) journal_.trouble("retention", forgotten.error());
-      count = forgotten ? *forgotten : 0;
-      if (count > 0) log_.line(Level::info, "forgotten", {{"runs", std::to_string(count)}});
+      if (forgotten && *forgotten > 0) log_.line(Level::info, "forgotten", {{"runs", std::to_string(*forgotten)}});
+      more = forgotten && *forgotten == at_once;
+      at_once = more && runtime_.steady() - began < 1s ? std::min(2 * at_once, forgotten_most) : forgotten_first;
     }
   }
 }

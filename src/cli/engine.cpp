@@ -37,6 +37,7 @@ WorkerOptions Engine::worker_options() {
   WorkerOptions options;
   options.pass.replica = replica_;
   options.pass.waiting_max = place_.backend().slots() + ahead;
+  options.pass.one_run = true;  // those of other projects that were interrupted stand still, and so do their jobs in the store
   options.concurrency = concurrency;
   options.changed = [this](const core::RunKey&) {
     trouble_.reset();

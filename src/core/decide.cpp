@@ -163,6 +163,7 @@ class Pass {
 
   /// Before anything is begun in vain: in the run's first pass.
   void fail_what_nobody_can_run() {
+    if (desired_of_run() != Desired::run) return;
     for (const auto i : run_.not_runnable()) {
       if (!to_start_states.has(at(i).state)) continue;
       const auto& step = *run_.definition_of(i).node.step;
@@ -438,7 +439,7 @@ class Pass {
       if (take_a && b != newly_ready.end() && *b == i) ++b;
       take_a ? ++a : ++b;
       if (!to_start_states.has(at(i).state)) continue;
-      if (room <= 0 || in_backend() >= policy_.share) {
+      if (room <= 0 || policy_.yields) {
         wait_for_room(i);
         if (!run_.has_waiting_limits()) break;  // the rest waits as well, and nobody counts its time
         continue;
@@ -447,9 +448,9 @@ class Pass {
       start(i);
     }
   }
-  std::uint32_t in_backend() const { return count(State::pending) + count(State::waiting_for_resources) + count(State::started); }
   void wait_for_room(Index i) {
-    if (!out_.no_room_since) out_.no_room_since = run_.record().no_room_since.value_or(now_);
+    // Who has had some goes to the end of the line.
+    if (!out_.no_room_since) out_.no_room_since = out_.submit.empty() ? run_.record().no_room_since.value_or(now_) : now_;
     // Events of our own live jobs bring the next pass; without any, others hold the room, and give us our turn.
     if (count(State::pending) + count(State::started) == 0 && !mutant(Mutant::no_room_no_wake))
       wake_by(now_ + policy_.no_room_max);

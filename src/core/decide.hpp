@@ -1,7 +1,6 @@
 /// What one pass does with one run: the only code that knows what a change of state means.
 #pragma once
 
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,9 +14,8 @@ namespace baton::core {
 
 struct Policy {
   std::uint32_t room = 64;  ///< how many more jobs may be handed to the backend (R17)
-  /// How many jobs of this run may be there, those that run included, before others of the user have their turn.
-  std::uint32_t share = std::numeric_limits<std::uint32_t>::max();
-  bool kill = false;                                    ///< cancel without the soft way first (Ctrl-C twice)
+  bool yields = false;      ///< other runs of the user wait for that room, and it is not this one's turn: nothing is handed over
+  bool kill = false;        ///< cancel without the soft way first (Ctrl-C twice)
   Duration ask_again_min = std::chrono::seconds(5);     ///< R16: doubling from here …
   Duration ask_again_max = std::chrono::seconds(60);    ///< … to here
   Duration no_room_max = std::chrono::minutes(10);      ///< a run that waits for room looks for it itself after so long

@@ -117,8 +117,10 @@ struct RunRecord {
   Desire desire = Desire::run;
   std::optional<Instant> desired_at;  ///< when cancel or remove was asked for
   bool held = false;                  ///< too many failed passes (R8)
-  /// Since when tasks are ready and stay behind, as there is no room in the backend (R17); the store's clock. A turn takes it away.
+  /// R17. Since when it is in the line of its user's runs: tasks are ready, and there is no room in the backend, or others come first. The
+  /// store's clock; begins anew when something could be handed over and something still stays behind.
   std::optional<Instant> no_room_since;
+  bool has_turn = false;  ///< its next pass may take what room there is; taken back by that commit
   Instant created{};
   std::optional<Instant> started, ended;
   bool operator==(const RunRecord&) const = default;

@@ -103,6 +103,7 @@ bool commit(RunRow& row, std::optional<Instant> mark, Instant now) {
     row.republished = 0;
   }
   row.committed = row.fence;
+  row.record.has_turn = false;
   row.follower = row.begun_by;
   row.failures = 0;
   row.last_failure.clear();
@@ -142,10 +143,10 @@ bool release_held(RunRow& row, Instant now) {
   return true;
 }
 
-bool may_have_turn(const RunRow& row) { return row.open && row.record.no_room_since && !rests(row); }
+bool is_in_line(const RunRow& row) { return row.open && row.record.no_room_since && !row.record.has_turn && !rests(row); }
 
 void give_turn(RunRow& row, Instant now) {
-  row.record.no_room_since.reset();
+  row.record.has_turn = true;
   wake(row, now);
   row.published = now;
   row.republished = 0;

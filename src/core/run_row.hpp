@@ -78,10 +78,9 @@ bool commit(RunRow& row, std::optional<Instant> mark, Instant now);
 bool due(RunRow& row, Duration revisit, Duration lost, std::int64_t incarnation, Instant now);
 /// R8. Of an open run that is held: it begins anew, with all its failures forgotten. @return as wake: true, unless it was not held
 bool release_held(RunRow& row, Instant now);
-/// R17: whether the run is open, waits for room, and would take it.
-[[nodiscard]] bool may_have_turn(const RunRow& row);
-/// R17. Of a run that may have a turn: it is marked, and waits no more until a pass finds none again. A message has to be published in
-/// any case.
+/// R17: whether the run is open, in the line for room, and would take it.
+[[nodiscard]] bool is_in_line(const RunRow& row);
+/// R17. Of a run that is in line: it has its turn, and is marked. A message has to be published in any case.
 void give_turn(RunRow& row, Instant now);
 /// Of an open run whose follower is gone: marks it, and it has no follower any more. A message has to be published in any case.
 void orphan(RunRow& row, Instant now);

@@ -105,8 +105,8 @@ struct Crowd {
     core::RunKey run;
     std::uint32_t jobs = 0;  ///< PENDING: handed over, and not begun
   };
-  std::vector<Waiting> runs;                          ///< open ones that have any
-  std::map<UserId, std::uint32_t> runs_without_room;  ///< how many open runs of a user have `no_room_since`; none: not here
+  std::vector<Waiting> runs;                ///< open ones that have any
+  std::map<UserId, std::uint32_t> in_line;  ///< how many open runs of a user wait for room, and have no turn yet; none: not here
 };
 
 /// A node's last success, with stamps of the same content that prove more.
@@ -186,8 +186,7 @@ class Store : public Records {
 
   // ---- room and turns (R17) -------------------------------------------------------------------------------------------
   virtual awaitable<Result<Crowd>> crowd() = 0;
-  /// Marks those open runs of a user that have waited for room the longest, and takes `no_room_since` away; gives them to be published, at
-  /// most `max`. Those that rest are left alone.
+  /// Gives their turn to those runs of a user that have been in line the longest, and marks them; gives them to be published, at most `max`.
   virtual awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) = 0;
 
   // ---- quarantine (R8) ------------------------------------------------------------------------------------------------

@@ -57,8 +57,8 @@ awaitable<void> Manager::look(bool for_due) {
 awaitable<void> Manager::give_lost_turns() {
   auto crowd = co_await store_.crowd();
   if (!crowd) co_return options_.trouble(crowd.error());
-  for (const auto& waiting : crowd->runs) crowd->runs_without_room.erase(waiting.run.user);
-  for (const auto& [user, runs] : crowd->runs_without_room) {
+  for (const auto& waiting : crowd->runs) crowd->in_line.erase(waiting.run.user);
+  for (const auto& [user, runs] : crowd->in_line) {
     auto turn = co_await store_.give_turns(user, 1);
     co_await publish(std::move(turn));
   }

@@ -110,12 +110,12 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   known.cursor = observed.cursor;
   known.failure.clear();
   options_.written(known.run, decision, ticket->fence);
-  room_.committed(known.run, decision);
-  const bool waits_for_room = decision.no_room_since.has_value();
+  if (!options_.one_run) room_.committed(known.run, decision);
+  const bool in_line = decision.no_room_since.has_value();
   co_await act(run, std::move(decision));
   PassResult result{
       .end = PassEnd::committed, .woken = committed->woken, .open = committed->open, .messages = committed->messages};
-  result.turns = co_await room_.turns(run, waits_for_room, waiting_max());
+  if (!options_.one_run) result.turns = co_await room_.turns(run, in_line, waiting_max());
   if (wake_at && committed->open) result.look_again = std::min(*wake_at - ticket->now, settles_in);
   co_return result;
 }
@@ -126,9 +126,14 @@ awaitable<core::Policy> Pass::policy_for(const KnownRun& known, core::Instant st
     const auto jump = (store_now - known.store_time) - (runtime_.steady() - known.steady_time);
     policy.waits_may_expire = jump < 30s && jump > -30s;
   }
+  if (options_.one_run) {
+    const auto waiting = known.run.count(core::State::pending) + known.run.count(core::State::waiting_for_resources);
+    policy.room = waiting_max() > waiting ? waiting_max() - waiting : 0;
+    co_return policy;
+  }
   const auto allowance = co_await room_.allowance(known.run, waiting_max());
   policy.room = allowance.room;
-  policy.share = allowance.share;
+  policy.yields = allowance.yields;
   co_return policy;
 }
 

@@ -15,33 +15,48 @@ std::uint32_t left(std::uint32_t most, std::uint32_t taken) { return most > take
 
 }  // namespace
 
-Room::Room(Runtime& runtime, Store& store) : runtime_(runtime), store_(store) {}
+Room::Room(Runtime& runtime, Store& store) : runtime_(runtime), store_(store), counted_now_(runtime.event()) {}
 
 awaitable<Room::Allowance> Room::allowance(const core::Run& run, std::uint32_t waiting_max) {
+  const auto& record = run.record();
   const auto key = run.definition().key;
   const auto own = run.count(core::State::pending) + run.count(core::State::waiting_for_resources);
-  const auto age = [this] { return counted_once_ ? runtime_.steady() - counted_ : core::Duration::max(); };
-  const bool refused = own < waiting_max && own + jobs_of_others(key) >= waiting_max;
-  // While another coroutine counts, or the store is away, the last count holds.
-  if (!counting_ && age() >= (refused ? refusal_lasts : count_lasts)) co_await count_anew();
-  Allowance allowance{.room = left(waiting_max, own + jobs_of_others(key)), .share = core::Policy().share};
-  const auto others = others_without_room(key, run.record().no_room_since.has_value());
-  if (others > 0) allowance.share = std::max(1U, waiting_max / (others + 1));
+  const auto allowed = [&] {
+    const auto others = left(in_line(key.user), record.no_room_since && !record.has_turn ? 1 : 0);
+    return Allowance{.room = left(waiting_max, own + jobs_of_others(key)), .yields = others > 0 && !record.has_turn};
+  };
+  const auto before = allowed();
+  const bool refused = own < waiting_max && (before.room == 0 || before.yields);
+  const auto age = counted_once_ ? runtime_.steady() - counted_ : core::Duration::max();
+  if (!counting_ && age >= (refused ? refusal_lasts : count_lasts)) co_await count_anew();
+  // Later, the last count holds while another coroutine counts, or the store is away; the first one is waited for.
+  while (counting_ && !counted_once_) co_await counted_now_->wait();
+  const auto allowance = allowed();
+  // Passes that are under way together do not take the same room.
+  const auto taken = allowance.yields ? 0 : std::min<std::size_t>(run.ready().size(), allowance.room);
+  runs_[key] = {.jobs = own + static_cast<std::uint32_t>(taken), .change = ++changes_};
   co_return allowance;
 }
 
 awaitable<void> Room::count_anew() {
+  struct Counting {
+    Room& room;
+    ~Counting() {
+      room.counting_ = false;
+      room.counted_now_->notify();
+    }
+  };
   counting_ = true;
+  const Counting until_left{*this};
   counted_ = runtime_.steady();
-  const auto before = commits_;
+  const auto before = changes_;
   auto crowd = co_await store_.crowd();
-  counting_ = false;
   if (!crowd) co_return;
   counted_once_ = true;
-  // What we committed while the store counted may be in its count, or not: ours is right.
-  std::erase_if(runs_, [before](const auto& entry) { return entry.second.commit <= before; });
+  // What we changed while the store counted may be in its count, or not: ours is right.
+  std::erase_if(runs_, [before](const auto& entry) { return entry.second.change <= before; });
   for (auto& [run, jobs] : crowd->runs) runs_.try_emplace(std::move(run), Known{.jobs = jobs});
-  runs_without_room_ = std::move(crowd->runs_without_room);
+  in_line_ = std::move(crowd->in_line);
 }
 
 std::uint32_t Room::jobs_of_others(const core::RunKey& run) const {
@@ -51,34 +66,37 @@ std::uint32_t Room::jobs_of_others(const core::RunKey& run) const {
   return jobs;
 }
 
-std::uint32_t Room::others_without_room(const core::RunKey& run, bool waits_for_room) const {
-  const auto found = runs_without_room_.find(run.user);
-  return found == runs_without_room_.end() ? 0 : left(found->second, waits_for_room ? 1 : 0);
+std::uint32_t Room::in_line(UserId user) const {
+  const auto found = in_line_.find(user);
+  return found == in_line_.end() ? 0 : found->second;
 }
 
 void Room::committed(const core::Run& run, const core::Decision& decision) {
+  constexpr core::StateSet waiting{core::State::pending, core::State::waiting_for_resources};
   const auto& key = run.definition().key;
-  auto jobs = run.count(core::State::pending);
+  auto jobs = run.count(core::State::pending) + run.count(core::State::waiting_for_resources);
   for (const auto& task : decision.tasks) {
-    if (run.task(task.task).state == core::State::pending) --jobs;
-    if (task.state == core::State::pending) ++jobs;
+    if (waiting.has(run.task(task.task).state)) --jobs;
+    if (waiting.has(task.state)) ++jobs;
   }
-  runs_[key] = {.jobs = jobs, .commit = ++commits_};
-  const bool waited = run.record().no_room_since.has_value(), waits = decision.no_room_since.has_value();
-  if (waits == waited) return;
-  auto& without_room = runs_without_room_[key.user];
-  without_room = waits ? without_room + 1 : left(without_room, 1);
+  runs_[key] = {.jobs = jobs, .change = ++changes_};
+  const bool stood = run.record().no_room_since && !run.record().has_turn, stands = decision.no_room_since.has_value();
+  if (stood == stands) return;
+  auto& line = in_line_[key.user];
+  line = stands ? line + 1 : left(line, 1);
 }
 
-awaitable<std::vector<core::RunKey>> Room::turns(core::RunKey run, bool waits_for_room, std::uint32_t waiting_max) {
+awaitable<std::vector<core::RunKey>> Room::turns(core::RunKey run, bool in_line, std::uint32_t waiting_max) {
   std::vector<core::RunKey> given;
   const auto self = runs_.find(run);
   const auto room = left(waiting_max, jobs_of_others(run) + (self == runs_.end() ? 0 : self->second.jobs));
-  if (room == 0 || others_without_room(run, waits_for_room) == 0) co_return given;
-  auto& without_room = runs_without_room_[run.user];
-  without_room = left(without_room, room);  // no other pass of ours gives the same turns
+  // One that found none, and finds some now, has missed the commit that left it.
+  if (room == 0 || (!in_line && this->in_line(run.user) == 0)) co_return given;
   auto turns = co_await store_.give_turns(run.user, room);
-  if (turns) given = std::move(*turns);  // else their wake_at brings them
+  if (!turns) co_return given;  // the manager gives them, or their wake_at brings them
+  given = std::move(*turns);
+  auto& line = in_line_[run.user];
+  line = left(line, static_cast<std::uint32_t>(given.size()));
   co_return given;
 }
 

@@ -241,7 +241,8 @@ awaitable<void> Worker::write_progress() {
     if (!written) continue;  // best effort: the next one is higher
     for (const auto& write : writes) {
       const auto known = known_.find(write.run);
-      if (known == known_.end() || !known->second.run.known()) continue;  // over, or forgotten, meanwhile
+      const bool is_known = known != known_.end() && known->second.run.known();
+      if (!is_known || !known->second.run.live_task(write.job)) continue;  // over, or forgotten, meanwhile
       options_.progressed(write.run, known->second.run.definition_of(write.task).node.id, write.progress);
     }
   }

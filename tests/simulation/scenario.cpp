@@ -112,7 +112,7 @@ Scenario any_scenario(World& world) {
     const auto name = again ? scenario.orders.back().request.id.value() : "p" + std::to_string(i);
     auto project = again ? changed(world, scenario.orders.back().request.project) : any_project(world, name);
     Order order{.request = {.project = std::move(project),
-                            .user = UserId(1),
+                            .user = again ? scenario.orders.back().request.user : UserId(world.one_in(4) ? 2 : 1),
                             .id = ProjectId(name),
                             .selection = {},
                             .keep_going = world.one_in(3),

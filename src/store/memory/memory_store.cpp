@@ -370,7 +370,7 @@ awaitable<Result<Crowd>> MemoryStore::crowd() {
     const auto jobs =
         std::ranges::count(run.tasks, core::State::pending, [](const StoredTask& task) { return task.record.state; });
     if (jobs > 0) crowd.runs.push_back({key, static_cast<std::uint32_t>(jobs)});
-    if (run.row.record.no_room_since) ++crowd.runs_without_room[key.user];
+    if (core::is_in_line(run.row)) ++crowd.in_line[key.user];
   }
   co_return crowd;
 }
@@ -378,7 +378,7 @@ awaitable<Result<Crowd>> MemoryStore::crowd() {
 awaitable<Result<std::vector<RunKey>>> MemoryStore::give_turns(UserId user, std::size_t max) {
   std::set<std::pair<core::Instant, RunKey>> waiting;
   for (const auto& [key, run] : state_->runs)
-    if (key.user == user && core::may_have_turn(run.row)) waiting.emplace(*run.row.record.no_room_since, key);
+    if (key.user == user && core::is_in_line(run.row)) waiting.emplace(*run.row.record.no_room_since, key);
   const auto now = state_->clock();
   std::vector<RunKey> given;
   for (const auto& [since, key] : waiting) {

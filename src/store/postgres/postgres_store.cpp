@@ -378,7 +378,7 @@ awaitable<Result<bool>> PostgresStore::lives(ReplicaId replica) {
 awaitable<Result<Crowd>> PostgresStore::crowd() {
   Calls calls;
   calls.push_back({&sql::crowd, Parameters()});
-  calls.push_back({&sql::without_room, Parameters()});
+  calls.push_back({&sql::in_line, Parameters()});
   auto answers = co_await parts_->run(std::move(calls));
   if (!answers) co_return fail(answers.error());
   co_return understood([&] {
@@ -390,7 +390,7 @@ awaitable<Result<Crowd>> PostgresStore::crowd() {
     }
     for (auto row : (*answers)[1]) {
       const UserId user(row.number());
-      crowd.runs_without_room[user] = static_cast<std::uint32_t>(row.number());
+      crowd.in_line[user] = static_cast<std::uint32_t>(row.number());
     }
     return crowd;
   });

@@ -67,6 +67,7 @@ RunView read_run(postgres::Row& row) {
   run.follower = ReplicaId(std::string(row.text()));
   run.collection = row.text();
   record.no_room_since = row.some_instant();
+  record.has_turn = row.truth();
   return run;
 }
 

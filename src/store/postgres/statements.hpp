@@ -36,7 +36,7 @@ using postgres::Statement;
 #define RUN_COLUMNS                                                                                                              \
   "r.run_id, r.uuid, r.user_id, r.project_uuid, r.iteration, r.request, r.keep_going, r.simulated, r.result, r.desire,"          \
   " r.cancelled, r.held_since IS NOT NULL, r.created, r.started, r.ended, r.scheduled, r.processed, r.wake_at, r.fence, r.open," \
-  " r.last_failure, r.follower, r.collection_run_id, r.no_room_since"
+  " r.last_failure, r.follower, r.collection_run_id, r.no_room_since, r.has_turn"
 #define TASK_COLUMNS                                                                                                         \
   "t.task, t.node_id, t.state, t.state_since, t.attempt, t.job_id, t.seen, t.failures, t.lost, t.waiting, t.ready_since,"    \
   " t.not_before, t.submitted, t.start, t.\"end\", t.exit_code, t.log, t.reused, t.progress::float8, t.reasons, t.problems," \
@@ -286,7 +286,7 @@ inline constexpr Statement definitions{
 inline constexpr Statement commit_run{
     "commit_run",
     "UPDATE comp_runs r SET result = $4::text::statetype, started = $5::timestamptz, ended = $6::timestamptz,"
-    " wake_at = $7::timestamptz, no_room_since = $8::timestamptz, open = true,"
+    " wake_at = $7::timestamptz, no_room_since = $8::timestamptz, has_turn = false, open = true,"
     " last_result_changed = CASE WHEN r.last_result_changed IS NULL OR r.result <> $4::text::statetype THEN clock_timestamp()"
     " ELSE r.last_result_changed END,"
     " processed = CASE WHEN r.scheduled IS DISTINCT FROM $3::timestamptz THEN $3::timestamptz"
@@ -421,16 +421,17 @@ inline constexpr Statement crowd{
     "SELECT r.user_id, r.project_uuid, r.iteration, count(*) FROM comp_task_attempts a"
     " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state = 'PENDING'"
     " JOIN comp_runs r ON r.run_id = a.run_id WHERE a.outcome = 'open' AND r.open AND NOT " RESTS("r") " GROUP BY r.run_id"};
-inline constexpr Statement without_room{
-    "without_room", "SELECT r.user_id, count(*) FROM comp_runs r WHERE r.no_room_since IS NOT NULL AND r.open AND NOT " RESTS(
-                        "r") " GROUP BY r.user_id"};
+inline constexpr Statement in_line{
+    "in_line",
+    "SELECT r.user_id, count(*) FROM comp_runs r WHERE r.no_room_since IS NOT NULL AND NOT r.has_turn AND r.open"
+    " AND NOT " RESTS("r") " GROUP BY r.user_id"};
 // core::give_turn. A run that is being written has its pass just now.
 inline constexpr Statement give_turns{
     "give_turns",
-    "WITH found AS (SELECT r.run_id FROM comp_runs r WHERE r.user_id = $1::bigint AND r.no_room_since IS NOT NULL AND r.open"
-    " AND NOT " RESTS("r") " ORDER BY r.no_room_since, r.run_id LIMIT $2::bigint FOR NO KEY UPDATE OF r SKIP LOCKED),"
+    "WITH found AS (SELECT r.run_id FROM comp_runs r WHERE r.user_id = $1::bigint AND r.no_room_since IS NOT NULL AND NOT r.has_turn"
+    " AND r.open AND NOT " RESTS("r") " ORDER BY r.no_room_since, r.run_id LIMIT $2::bigint FOR NO KEY UPDATE OF r SKIP LOCKED),"
     " clocked AS MATERIALIZED (SELECT found.*, clock_timestamp() AS now FROM found),"
-    " written AS (UPDATE comp_runs r SET no_room_since = NULL, scheduled = " MARK("f.now") ", published = f.now, republished = 0,"
+    " written AS (UPDATE comp_runs r SET has_turn = true, scheduled = " MARK("f.now") ", published = f.now, republished = 0,"
     " wake_at = CASE WHEN r.failures > 0 AND r.wake_at <= f.now THEN NULL ELSE r.wake_at END, modified = f.now"
     " FROM clocked f WHERE r.run_id = f.run_id RETURNING r.run_id, r.user_id, r.project_uuid, r.iteration)"
     " SELECT user_id, project_uuid, iteration FROM written ORDER BY run_id"};

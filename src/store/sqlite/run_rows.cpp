@@ -9,7 +9,7 @@ namespace {
 #define RUN_COLUMNS                                                                                                           \
   "run_id, uuid, user_id, project_uuid, iteration, request, keep_going, simulated, newest, result, desire, cancelled, held, " \
   "created, started, ended, scheduled, processed, wake_at, published, republished, fence, committed, failures, begun_by, "    \
-  "follower, open, last_failure, collection_run_id, metadata, no_room_since"
+  "follower, open, last_failure, collection_run_id, metadata, no_room_since, has_turn"
 
 StoredRun read(const Database& database, Statement::Rows& rows) {
   StoredRun run;
@@ -47,6 +47,7 @@ StoredRun read(const Database& database, Statement::Rows& rows) {
   run.collection = rows.some_text().value_or(std::string_view());
   run.metadata = rows.some_text().value_or(std::string_view());
   record.no_room_since = rows.some_instant();
+  record.has_turn = rows.truth();
   return run;
 }
 
@@ -109,7 +110,7 @@ RunRows::RunRows(Database& database)
                     " committed = ?, failures = ?, begun_by = ?, follower = ?, last_failure = ? WHERE run_id = ?"),
       update_record_(database,
                      "UPDATE comp_runs SET result = ?, desire = ?, cancelled = ?, held = ?, started = ?, ended = ?, open = ?,"
-                     " no_room_since = ? WHERE run_id = ?") {}
+                     " no_room_since = ?, has_turn = ? WHERE run_id = ?") {}
 
 std::optional<StoredRun> RunRows::find(const core::RunKey& key) {
   return read_one(database_, by_key_.rows(key.project.value(), key.user.value(), key.iteration.value()));
@@ -155,7 +156,7 @@ void RunRows::update(RunId id, const core::RunRow& before, const core::RunRow& a
   if (before.record == after.record && before.open == after.open) return;
   const auto& record = after.record;
   update_record_.run(core::to_db(record.result), core::to_text(record.desire), record.desired_at, record.held, record.started,
-                     record.ended, after.open, record.no_room_since, id.value());
+                     record.ended, after.open, record.no_room_since, record.has_turn, id.value());
 }
 
 }  // namespace baton::sqlite

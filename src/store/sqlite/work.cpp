@@ -395,7 +395,7 @@ Result<Crowd> SqliteStore::Work::crowd() {
     for (const auto& run : runs_.open_ones()) {
       if (core::rests(run.row)) continue;
       if (const auto jobs = tasks_.count_pending(run.id); jobs > 0) crowd.runs.push_back({run.key, jobs});
-      if (run.row.record.no_room_since) ++crowd.runs_without_room[run.key.user];
+      if (core::is_in_line(run.row)) ++crowd.in_line[run.key.user];
     }
     return crowd;
   });
@@ -405,7 +405,7 @@ Result<std::vector<core::RunKey>> SqliteStore::Work::give_turns(UserId user, std
   return write([&]() -> Result<std::vector<core::RunKey>> {
     std::set<std::pair<core::Instant, core::RunKey>> waiting;
     for (const auto& open : runs_.open_ones())
-      if (open.key.user == user && core::may_have_turn(open.row)) waiting.emplace(*open.row.record.no_room_since, open.key);
+      if (open.key.user == user && core::is_in_line(open.row)) waiting.emplace(*open.row.record.no_room_since, open.key);
     const auto time = now();
     std::vector<core::RunKey> given;
     for (const auto& [since, key] : waiting) {

@@ -28,7 +28,7 @@ class StoreRoom : public StoreContract {
     return counted;
   }
   using Waiting = std::map<UserId, std::uint32_t>;
-  Waiting runs_without_room() { return good(store().crowd()).runs_without_room; }
+  Waiting in_line() { return good(store().crowd()).in_line; }
   Keys turns(std::int64_t user, std::size_t max = 10) { return good(store().give_turns(UserId(user), max)); }
 };
 
@@ -46,13 +46,13 @@ TEST_P(StoreRoom, jobs_that_were_handed_over_and_have_not_begun_are_counted_by_r
   EXPECT_EQ(jobs(), (std::map<RunKey, std::uint32_t>{{two, 1}, {one, 1}}));
 }
 
-TEST_P(StoreRoom, runs_without_room_are_counted_by_user) {
+TEST_P(StoreRoom, runs_in_line_are_counted_by_user) {
   crowded("p", 1, 1);
   crowded("q", 1, 0);
   crowded("r", 2, 0);
   crowded("s", 3, 1, false);
 
-  EXPECT_EQ(runs_without_room(), (Waiting{{UserId(1), 2}, {UserId(2), 1}}));
+  EXPECT_EQ(in_line(), (Waiting{{UserId(1), 2}, {UserId(2), 1}}));
 }
 
 TEST_P(StoreRoom, since_when_a_run_waits_comes_back_with_the_ticket_until_a_commit_takes_it_away) {
@@ -80,11 +80,26 @@ TEST_P(StoreRoom, turns_go_to_those_of_the_user_that_have_waited_longest) {
 
   for (const auto& key : {first, second}) {
     EXPECT_TRUE(pending(key));
-    EXPECT_EQ(view(key).record.no_room_since, std::nullopt);
+    EXPECT_TRUE(view(key).record.no_room_since);  // a turn that comes to nothing costs nobody his place
+    EXPECT_TRUE(begin(key).record.has_turn);
   }
-  EXPECT_EQ(runs_without_room(), (Waiting{{UserId(1), 1}, {UserId(2), 1}}));
+  EXPECT_EQ(in_line(), (Waiting{{UserId(1), 1}, {UserId(2), 1}}));
   // Whoever was given the turns publishes them.
   EXPECT_TRUE(std::ranges::none_of(due(), [&](const RunKey& key) { return key == first || key == second; }));
+}
+
+TEST_P(StoreRoom, a_turn_lasts_until_the_next_commit) {
+  const auto key = crowded("p", 1, 0);
+  EXPECT_EQ(turns(1), Keys{key});
+  EXPECT_TRUE(turns(1).empty());
+  const auto ticket = begin(key);
+  core::Decision found_none;
+  found_none.no_room_since = ticket.record.no_room_since;
+
+  commit(ticket, found_none);
+
+  EXPECT_FALSE(view(key).record.has_turn);
+  EXPECT_EQ(turns(1), Keys{key});
 }
 
 TEST_P(StoreRoom, a_run_that_does_not_wait_has_no_turn) {
@@ -101,7 +116,7 @@ TEST_P(StoreRoom, a_held_run_neither_counts_nor_has_a_turn) {
   EXPECT_EQ(refused(key).code, "store.held");
 
   EXPECT_TRUE(jobs().empty());
-  EXPECT_TRUE(runs_without_room().empty());
+  EXPECT_TRUE(in_line().empty());
   EXPECT_TRUE(turns(1).empty());
 }
 

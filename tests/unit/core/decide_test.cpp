@@ -61,8 +61,8 @@ TEST(Decide, keeps_within_its_room) {
   EXPECT_EQ(nodes_of(next.submit), (Names{"t2"}));  // one that began has left the room
 }
 
-TEST(Decide, says_since_when_tasks_are_ready_and_there_is_no_room) {
-  Scene scene(run_of({{}, {}, {}}));
+TEST(Decide, says_since_when_it_is_in_the_line_for_room) {
+  Scene scene(run_of({{}, {}, {}, {}}));
   scene.policy.room = 2;
   EXPECT_EQ(scene.pass().no_room_since, noon);
   scene.policy.room = 0;
@@ -70,7 +70,10 @@ TEST(Decide, says_since_when_tasks_are_ready_and_there_is_no_room) {
   EXPECT_EQ(still.no_room_since, noon);
   const auto next = scene.pass({seen(scene.task(0), Seen::running)}, noon + 2s);
   EXPECT_EQ(nodes_of(next.submit), (Names{"t2"}));
-  EXPECT_EQ(next.no_room_since, std::nullopt);
+  EXPECT_EQ(next.no_room_since, noon + 2s);  // it has had some: at the end of the line
+  const auto last = scene.pass({seen(scene.task(1), Seen::running)}, noon + 3s);
+  EXPECT_EQ(nodes_of(last.submit), (Names{"t3"}));
+  EXPECT_EQ(last.no_room_since, std::nullopt);
 }
 
 TEST(Decide, a_run_that_has_nothing_in_a_full_backend_has_a_next_event_all_the_same) {
@@ -79,14 +82,16 @@ TEST(Decide, a_run_that_has_nothing_in_a_full_backend_has_a_next_event_all_the_s
   EXPECT_EQ(scene.pass().wake_at, noon + scene.policy.no_room_max);
 }
 
-TEST(Decide, hands_over_no_more_than_its_share_what_runs_included) {
-  Scene scene(run_of({{}, {}, {}, {}}));
-  scene.policy.share = 2;
-  EXPECT_EQ(nodes_of(scene.pass().submit), (Names{"t0", "t1"}));
-  EXPECT_TRUE(scene.pass({seen(scene.task(0), Seen::running), seen(scene.task(1), Seen::running)}).submit.empty());
-  EXPECT_EQ(nodes_of(scene.pass({done(scene.task(0), "1")}).submit), (Names{"t2"}));
-  scene.policy.share = 4;  // nobody else waits any more
-  EXPECT_EQ(nodes_of(scene.pass().submit), (Names{"t3"}));
+TEST(Decide, who_yields_hands_nothing_over_not_even_into_its_own_room) {
+  Scene scene(run_of({{}, {}, {0}}));
+  scene.policy.room = 1;
+  EXPECT_EQ(nodes_of(scene.pass().submit), (Names{"t0"}));
+  scene.policy.yields = true;
+  const auto yielded = scene.pass({done(scene.task(0), "1")}, noon + 1s);
+  EXPECT_TRUE(yielded.submit.empty());
+  EXPECT_EQ(yielded.no_room_since, noon);
+  scene.policy = {};
+  EXPECT_EQ(nodes_of(scene.pass().submit), (Names{"t1", "t2"}));
 }
 
 TEST(Decide, what_nobody_can_run_fails_before_anything_is_begun_in_vain) {
@@ -109,6 +114,10 @@ TEST(Decide, what_nobody_can_run_fails_before_anything_is_begun_in_vain) {
   for (const Index i : {0U, 2U, 3U}) EXPECT_EQ(drains.state(i), State::aborted);
   EXPECT_EQ(decision.result, State::failed);
   EXPECT_TRUE(decision.ended);
+
+  Scene cancelled(with_unknown(true));
+  cancelled.rows.desire(Desire::cancel, noon);
+  EXPECT_EQ(cancelled.pass().result, State::aborted);
 
   Scene goes_on(with_unknown(true));
   EXPECT_EQ(nodes_of(goes_on.pass().submit), (Names{"t0", "t3"}));
