@@ -55,6 +55,8 @@ Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const Red
                [](const Backlog& of) { return of.oldest_pending_seconds; });
   show_backlog("baton_outbox_age_seconds", "Age of the oldest message that was not published yet.",
                [](const Backlog& of) { return of.oldest_message_seconds; });
+  show_backlog("baton_outbox_messages", "Messages that were not published yet.",
+               [](const Backlog& of) { return static_cast<double>(of.messages); });
   for (const auto state : {core::State::pending, core::State::waiting_for_resources, core::State::started})
     metrics_.gauge(
         "baton_jobs", "Jobs of all runs that have not ended, by state.",

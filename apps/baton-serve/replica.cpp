@@ -168,6 +168,7 @@ Replica::Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log)
       files_(runtime),
       backend_(runtime, runtime.io().get_executor(), backend_of(setup_)),
       figures_(store_, queue_, lock_),
+      limits_(setup_.settings.number("BATON_OUTBOX_MAX"), setup_.settings.number("BATON_OPEN_RUNS_MAX")),
       watcher_(runtime, store_),
       relay_(runtime, store_, events_, relay_options()),
       worker_(runtime, store_, queue_, lock_, backend_, worker_options()),
@@ -181,6 +182,7 @@ Replica::Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log)
              .data = setup_.data,
              .state = setup_.state,
              .retries_lost = static_cast<std::int32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_MAX_TASK_RETRIES")),
+             .refuses = [this](UserId user) { return limits_.refuse(user); },
              .health = [this] { return health(); },
              .metrics = [this] { return figures_.text(); }},
       server_(runtime.io().get_executor(), runtime, {.host = setup_.host, .port = setup_.port, .token = setup_.token},
@@ -310,6 +312,7 @@ awaitable<void> Replica::watch_store() {
 awaitable<void> Replica::watch_backlog() {
   while (!stopping_) {
     auto backlog = co_await store_.backlog();
+    limits_.takes(backlog ? &*backlog : nullptr);
     figures_.backlog(backlog ? std::optional(std::move(*backlog)) : std::nullopt);
     const auto depth = co_await queue_.depth();
     figures_.queue_depth(depth ? std::optional(*depth) : std::nullopt);

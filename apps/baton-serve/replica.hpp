@@ -12,6 +12,7 @@
 #include "figures.hpp"
 #include "files/posix/posix_files.hpp"
 #include "journal.hpp"
+#include "limits.hpp"
 #include "lock/redis/redis_lock.hpp"
 #include "queue/rabbitmq/rabbit_queue.hpp"
 #include "runtime/asio/asio_runtime.hpp"
@@ -69,6 +70,7 @@ class Replica {
   PosixFiles files_;
   local::LocalBackend backend_;
   Figures figures_;
+  Limits limits_;
   api::Watcher watcher_;
   Relay relay_;
   Worker worker_;

@@ -12,7 +12,7 @@ Answer json_answer(unsigned status, const nlohmann::json& body) { return {.statu
 
 Answer error_answer(unsigned status, const Error& error) {
   auto answer = json_answer(status, {{"errors", nlohmann::json::array({wire::json_of(error)})}});
-  if (status == 503) answer.headers.emplace_back("Retry-After", "1");
+  if (status == 503 || status == 429) answer.headers.emplace_back("Retry-After", "1");
   return answer;
 }
 
@@ -31,6 +31,8 @@ unsigned status_of(const Error& error) {
       Row{"log.none", 404},
       Row{"log.elsewhere", 409},
       Row{"run.unfinished", 409},
+      Row{"run.too_many_open", 429},
+      Row{"run.outbox_full", 503},
       Row{"store.run_exists", 409},
       Row{"store.not_yours", 409},
       Row{"input.", 422},

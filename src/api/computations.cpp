@@ -118,7 +118,18 @@ awaitable<Result<Outcome>> only_plan(Place& place, const Request& request) {
   co_return outcome;
 }
 
+/// Whether this start, sent again, joins the run that it began: the unfinished one is the project's newest.
+awaitable<bool> joins(Place& place, const Request& request) {
+  if (request.collection.empty()) co_return false;
+  const auto newest = co_await place.store.runs(request.id, 1);
+  co_return newest && !newest->empty() && newest->front().collection == request.collection;
+}
+
 awaitable<Result<Outcome>> start(Place& place, const Request& request) {
+  if (auto why = place.refuses(request.user)) {
+    const auto again = co_await joins(place, request);
+    if (!again) co_return fail(std::move(*why));
+  }
   if (request.collection.empty()) {  // C§6.2: nothing to run is told before the id is missed
     const auto planned = co_await plan_request(place.store, place.files, request);
     if (!planned) co_return fail(planned.error());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct Place {
   std::vector<std::string> data;                     ///< folders (absolute) that projects may read; none: they may read no file
   std::string state;                                 ///< the state directory (absolute), below which this replica's logs are
   std::int32_t retries_lost = core::Retries{}.lost;  ///< of steps whose document does not say
+  /// Why this user may not begin a run now (R18); none: he may. One that joins a run which it began before is not asked about.
+  std::function<std::optional<Error>(UserId)> refuses = [](UserId) { return std::optional<Error>(); };
   std::function<Health()> health = [] { return Health{}; };
   std::function<std::string()> metrics = [] { return std::string(); };  ///< Prometheus text
   /// A stop that does not ask politely; where it is not set, such a stop is an ordinary one.

@@ -101,6 +101,18 @@ constexpr auto list = std::to_array<Setting>({
      .least = 60'000,
      .most = 3'660 * day_ms,
      .text = "runs that ended longer ago are forgotten, but for the newest of each project"},
+    {.name = "BATON_OUTBOX_MAX",
+     .kind = Kind::number,
+     .fallback = "100000",
+     .least = 1,
+     .most = 1'000'000,
+     .text = "messages that wait to be told; with more no run is started, those that were go on"},
+    {.name = "BATON_OPEN_RUNS_MAX",
+     .kind = Kind::number,
+     .fallback = "10000",
+     .least = 1,
+     .most = 1'000'000,
+     .text = "open runs of one user; with more he starts none"},
     {.name = "BATON_LOG_FORMAT", .flag = "--log-format", .fallback = "text", .needed = true, .text = "`text` or `json`"},
 });
 

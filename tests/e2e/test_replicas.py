@@ -134,6 +134,43 @@ class Replicas(Service):
         self.check_effects()
 
 
+class Limits(Service):
+    def request(self, replica):
+        """The start request of a new project, whose run lasts."""
+        project = str(uuid.uuid4())
+        path = self.pipeline({"s": {"run": "sleep 600"}}, name=f"{project}.yaml")
+        status, answer = replica.ask("PUT", f"/v2/projects/{project}", {"user_id": 1, "name": "p", "pipeline": path.read_text(), "file": str(path), "params": {}})
+        self.assertEqual(status, 200, answer)
+        return {"user_id": 1, "project_id": project, "start_pipeline": True, "collection_run_id": str(uuid.uuid4()), "product_name": "x"}
+
+    def start(self, replica, request):
+        status, answer = replica.ask("POST", "/v2/computations", request)
+        return status, answer["errors"][0]["code"] if "errors" in answer else None
+
+    def test_a_user_has_so_many_open_runs_and_no_more(self):
+        replica = self.serve(BATON_OPEN_RUNS_MAX="2")
+        first, second, third = (self.request(replica) for _ in range(3))
+        self.assertEqual([self.start(replica, one)[0] for one in (first, second)], [201, 201])
+
+        self.assertEqual(self.start(replica, third), (429, "run.too_many_open"))
+        self.assertEqual(self.start(replica, second)[0], 201, "it was begun already")
+        for one in (first, second):
+            self.assertEqual(replica.ask("POST", f"/v2/computations/{one['project_id']}:stop", {"user_id": 1})[0], 202)
+        self.eventually(lambda: self.start(replica, third)[0] == 201, "there is room again")
+
+    def test_while_too_many_messages_wait_nothing_is_started(self):
+        replica = self.serve(BATON_OUTBOX_MAX="5")
+        first, second = self.request(replica), self.request(replica)
+        self.assertEqual(self.start(replica, first)[0], 201)
+        self.sql("INSERT INTO outbox (run_id, fence, n, created, what, node_id, state, attempt, platform_ok, text, level, at)"
+                 " SELECT run_id, 0, n, now() + interval '1 hour', 'run_log', '', 'STARTED', 0, true, '', 20, now() FROM comp_runs, generate_series(1, 10) n")
+
+        self.eventually(lambda: "baton_outbox_messages 10" in replica.ask("GET", "/metrics")[1].splitlines(), "it is known")
+        self.assertEqual(self.start(replica, second), (503, "run.outbox_full"))
+        self.sql("DELETE FROM outbox WHERE created > now()")
+        self.eventually(lambda: self.start(replica, second)[0] == 201, "they were told")
+
+
 class Interface(Service):
     def test_no_or_a_wrong_token_is_refused(self):
         replica = self.serve()

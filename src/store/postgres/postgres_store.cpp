@@ -527,6 +527,7 @@ awaitable<Result<PostgresStore::Backlog>> PostgresStore::backlog() {
   Calls calls;
   calls.push_back({&sql::backlog, Parameters()});
   calls.push_back({&sql::jobs_by_state, Parameters()});
+  calls.push_back({&sql::open_by_user, Parameters()});
   auto answers = co_await parts_->run(std::move(calls));
   if (!answers) co_return fail(answers.error());
   co_return understood([&] {
@@ -538,9 +539,14 @@ awaitable<Result<PostgresStore::Backlog>> PostgresStore::backlog() {
     backlog.pending = row.number();
     backlog.oldest_pending_seconds = row.real();
     backlog.oldest_message_seconds = row.real();
+    backlog.messages = row.number();
     for (auto state : (*answers)[1]) {
       const auto which = store::read_state(state);
       backlog.jobs[which] = state.number();
+    }
+    for (auto of : (*answers)[2]) {
+      const UserId user(of.number());
+      backlog.open_of[user] = of.number();
     }
     return backlog;
   });

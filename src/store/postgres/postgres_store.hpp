@@ -22,6 +22,8 @@ class PostgresStore final : public Store {
     std::int64_t pending = 0;                  ///< open runs that were woken and not visited since
     double oldest_pending_seconds = 0;         ///< since when the first of them waits
     double oldest_message_seconds = 0;         ///< in the outbox
+    std::int64_t messages = 0;                 ///< in the outbox; not counted beyond a million
+    std::map<UserId, std::int64_t> open_of;    ///< open runs, of the users who have the most
     std::map<core::State, std::int64_t> jobs;  ///< attempts that have not ended
   };
 

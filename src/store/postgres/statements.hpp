@@ -497,8 +497,12 @@ inline constexpr Statement backlog{
     "SELECT count(*), count(*) FILTER (WHERE r.wake_at IS NULL), count(*) FILTER (WHERE " RESTS("r") "),"
     " count(*) FILTER (WHERE " PENDING("r") "),"
     " coalesce(extract(epoch FROM clock_timestamp() - min(r.published) FILTER (WHERE " PENDING("r") " AND NOT " RESTS("r") ")), 0)::float8,"
-    " (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(o.created)), 0)::float8 FROM outbox o)"
+    " (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(o.created)), 0)::float8 FROM outbox o),"
+    " (SELECT count(*) FROM (SELECT FROM outbox LIMIT 1000001) o)"
     " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL"};
+inline constexpr Statement open_by_user{"open_by_user",
+                                        "SELECT r.user_id, count(*) FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL"
+                                        " GROUP BY r.user_id ORDER BY 2 DESC LIMIT 1000"};
 inline constexpr Statement jobs_by_state{
     "jobs_by_state",
     "SELECT t.state, count(*) FROM comp_task_attempts a JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task"

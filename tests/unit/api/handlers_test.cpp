@@ -165,6 +165,26 @@ TEST(Computations, the_same_start_again_joins_and_another_one_is_refused) {
   EXPECT_EQ(house.ask("POST", "/v2/computations", {{"user_id", 1}, {"project_id", project_id}}).status, 409U);
 }
 
+TEST(Computations, a_start_is_refused_while_there_is_too_much_and_one_sent_again_joins) {
+  House house;
+  ASSERT_EQ(house.put(two_steps).status, 200U);
+  std::optional<Error> why{{.code = "run.outbox_full", .what = "full", .where = {}, .way_out = {}}};
+  house.place.refuses = [&](UserId user) { return user == UserId(1) ? why : std::nullopt; };
+
+  const auto full = house.start();
+  EXPECT_EQ(full.status, 503U);
+  EXPECT_EQ(code_of(full), "run.outbox_full");
+  EXPECT_EQ(header_of(full, "Retry-After"), "1");
+  why->code = "run.too_many_open";
+  EXPECT_EQ(house.start().status, 429U);
+  EXPECT_EQ(house.ask("GET", House::at("?user_id=1")).status, 404U) << "nothing was begun";
+
+  why.reset();
+  ASSERT_EQ(house.start().status, 201U);
+  why = Error{.code = "run.outbox_full", .what = "full", .where = {}, .way_out = {}};
+  EXPECT_EQ(house.start().status, 201U) << "it was begun already";
+}
+
 TEST(Computations, without_a_start_the_project_is_only_looked_at) {
   House house;
   ASSERT_EQ(house.put(two_steps).status, 200U);
