@@ -163,7 +163,7 @@ class Limits(Service):
         first, second = self.request(replica), self.request(replica)
         self.assertEqual(self.start(replica, first)[0], 201)
         self.sql("INSERT INTO outbox (run_id, fence, n, created, what, node_id, state, attempt, platform_ok, text, level, at)"
-                 " SELECT run_id, 0, n, now() + interval '1 hour', 'run_log', '', 'STARTED', 0, true, '', 20, now() FROM comp_runs, generate_series(1, 10) n")
+                 " SELECT run_id, 0, n, now() + interval '1 hour', 'run_log', '', 'RUNNING', 0, true, '', 20, now() FROM comp_runs, generate_series(1, 10) n")
 
         self.eventually(lambda: "baton_outbox_messages 10" in replica.ask("GET", "/metrics")[1].splitlines(), "it is known")
         self.assertEqual(self.start(replica, second), (503, "run.outbox_full"))
