@@ -14,9 +14,8 @@ class Limits {
 
   /// What the database holds, every few seconds: the limits are as exact as that. Null: it did not answer, and starts nothing either.
   void takes(const PostgresStore::Backlog* backlog);
-  /// Why this user may not begin a run now. One who may is counted as having begun it, until the next takes() knows.
-  /// Errors: run.outbox_full, run.too_many_open.
-  [[nodiscard]] std::optional<Error> refuse(UserId user);
+  /// Why this user may not begin a run now. Errors: run.outbox_full, run.too_many_open.
+  [[nodiscard]] std::optional<Error> refuse(UserId user) const;
 
  private:
   std::int64_t outbox_max_, open_max_;

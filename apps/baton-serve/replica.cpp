@@ -269,6 +269,7 @@ awaitable<void> Replica::serve() {
   gate_->spawn(watch_backlog());
   gate_->spawn(watch_loop());
   gate_->spawn(forget_what_is_old());
+  if (setup_.settings.truth("BATON_ADOPT")) gate_->spawn(adopt_what_others_inserted());
   gate_->spawn(watcher_.serve());
   gate_->spawn(manager_.serve());
   gate_->spawn(worker_.serve());
@@ -318,6 +319,20 @@ awaitable<void> Replica::watch_backlog() {
     figures_.queue_depth(depth ? std::optional(*depth) : std::nullopt);
     if (stopping_) co_return;
     const auto stopped = co_await stopped_->wait_for(5s);
+    static_cast<void>(stopped);
+  }
+}
+
+/// Beside the manager's look, which must not wait for locks of others. Several replicas at once take other rows, or find them taken.
+awaitable<void> Replica::adopt_what_others_inserted() {
+  const auto retries_lost = static_cast<std::int32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_MAX_TASK_RETRIES"));
+  while (!stopping_) {
+    const auto adopted = co_await store_.adopt(retries_lost);
+    if (adopted)
+      for (const auto& run : *adopted) worker_.wakeups().wake(run, {});
+    else
+      journal_.trouble("adopt", adopted.error());
+    const auto stopped = co_await stopped_->wait_for(setup_.settings.duration("BATON_SCHEDULING_INTERVAL"));
     static_cast<void>(stopped);
   }
 }

@@ -56,6 +56,7 @@ class Replica {
   awaitable<void> watch_store();
   awaitable<void> watch_backlog();
   awaitable<void> forget_what_is_old();
+  awaitable<void> adopt_what_others_inserted();
   awaitable<void> watch_loop();
   [[nodiscard]] api::Health health() const;
 

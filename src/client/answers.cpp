@@ -8,7 +8,7 @@
 namespace baton::client {
 
 bool is_passing(const Answer& answer) {
-  return answer.status == 429 || answer.status == 502 || answer.status == 503 || answer.status == 504;
+  return answer.status == 502 || answer.status == 503 || answer.status == 504;
 }
 
 std::optional<Error> error_of(const Answer& answer, const Address& server) {

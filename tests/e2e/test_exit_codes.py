@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from workshop import BATON, PATIENCE, Workshop, alive
 
@@ -226,6 +227,11 @@ class Cancel(Workshop):
         self.assertFalse(alive(job))
         self.assertEqual(self.plan("p.yaml"), {"sleeper": ["never-succeeded"]})
 
+    @staticmethod
+    def catches_interrupts(pid):
+        caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+        return bool(int(caught.split()[1], 16) & 1 << (signal.SIGINT - 1))
+
     def start_planner(self, *words):
         """It reads for half a minute before it knows what has to run."""
         with open(self.folder / "huge", "w") as file:
@@ -233,7 +239,7 @@ class Cancel(Workshop):
         self.pipeline({"reader": {"inputs": {"huge": {"file": "huge"}}, "run": f"touch {self.folder}/begun"}})
         process = self.start("run", "p.yaml", *words)
         self.eventually(lambda: any("p.yaml" in line for line in self.lines(".baton/lock")), "it has the state directory")
-        time.sleep(0.2)  # it plans; sooner it would end all the same, by the signal itself
+        self.eventually(lambda: self.catches_interrupts(process.pid), "it listens for a signal; sooner it would end by the signal itself")
         return process
 
     def test_a_run_that_is_about_to_begin_does_not(self):

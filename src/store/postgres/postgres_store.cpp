@@ -31,6 +31,8 @@ constexpr std::size_t set_max = 1000;
 constexpr std::int64_t adopted_max = 50;
 
 // For a transaction that costs nothing but a repetition if the server loses it: it holds its rows for no longer than it works.
+// For a transaction that is tried again anyway: it does not stand behind somebody's long one.
+constexpr postgres::Statement short_wait{"short_wait", "SELECT set_config('lock_timeout', '1s', true)"};
 constexpr postgres::Statement no_flush{"no_flush", "SELECT set_config('synchronous_commit', 'off', true)"};
 
 std::int64_t limit(std::size_t max) {
@@ -173,7 +175,7 @@ struct PostgresStore::Parts {
     co_return std::move((*answers)[0]);
   }
   awaitable<Result<Error>> in_the_way(const NewRun& run, const std::string& collection);
-  awaitable<void> adopt(const store::ForeignRun& run);
+  awaitable<bool> adopt(const store::ForeignRun& run, std::int32_t retries_lost);
   awaitable<void> refuse(const store::ForeignRun& run, Error why);
 
   postgres::Pool pool;
@@ -324,40 +326,53 @@ awaitable<void> PostgresStore::Parts::refuse(const store::ForeignRun& run, Error
   if (refused && !refused->empty() && trouble) trouble(why);
 }
 
-// By itself: what is wrong with one run is nothing to the others. One that could not be written just now is found by the next look; that the
-// database is away is told by whoever asks it next.
-awaitable<void> PostgresStore::Parts::adopt(const store::ForeignRun& run) {
+// By itself: what is wrong with one run is nothing to the others. One that could not be written just now is found by the next look.
+awaitable<bool> PostgresStore::Parts::adopt(const store::ForeignRun& run, std::int32_t retries_lost) {
   const auto rows = co_await this->run(sql::foreign_tasks, Parameters(run.id.value(), run.key.project.value()));
-  if (!rows) co_return;
-  store::ReferenceRun told{.dag = run.dag, .nodes = {}};
+  if (!rows) co_return false;
+  store::ReferenceRun told{.dag = run.dag, .nodes = {}, .retries_lost = retries_lost};
   for (auto row : *rows) told.nodes.push_back(store::read_reference_row(row));
   const auto tasks = store::tasks_of(told);
-  if (!tasks) co_return co_await refuse(run, tasks.error());
-  const auto answers = co_await pool.run(store::calls_to_adopt(run, *tasks));
-  const bool is_over = answers || answers.error().state == "23505";  // somebody starts a run of the project just now
-  if (is_over || postgres::is_passing(answers.error())) co_return;
-  co_await refuse(run, store::not_adopted("the database refuses it: " + answers.error().message));
+  if (!tasks) {
+    co_await refuse(run, tasks.error());
+    co_return false;
+  }
+  auto calls = store::calls_to_adopt(run, *tasks);
+  calls.insert(calls.begin(), {&short_wait, Parameters()});
+  const auto answers = co_await pool.run(std::move(calls));
+  if (answers) co_return !(*answers)[1].empty();
+  const auto& failure = answers.error();
+  if (failure.state == "23505") co_return false;  // somebody starts a run of the project just now
+  // Of a value that the tables do not take the rows are to blame; of all else (rights, disk, locks) somebody else is, and it is tried again.
+  const bool is_of_its_rows =
+      failure.state.starts_with("22") || failure.state.starts_with("23") || failure.state.starts_with("54");
+  if (is_of_its_rows) {
+    co_await refuse(run, store::not_adopted("the database refuses it: " + failure.message));
+  } else if (trouble) {
+    auto error = store::error_of(failure);
+    error.where = core::to_text(run.key);
+    trouble(error);
+  }
+  co_return false;
+}
+
+awaitable<Result<std::vector<RunKey>>> PostgresStore::adopt(std::int32_t retries_lost) {
+  auto rows = co_await parts_->run(sql::foreign_runs, Parameters(adopted_max));
+  if (!rows) co_return fail(rows.error());
+  std::vector<RunKey> adopted;
+  for (auto row : *rows) {
+    const auto run = store::read_foreign_run(row);
+    const auto is_ours = co_await parts_->adopt(run, retries_lost);
+    if (is_ours) adopted.push_back(run.key);
+  }
+  co_return adopted;
 }
 
 awaitable<Result<std::vector<RunKey>>> PostgresStore::due(DuePolicy policy, std::size_t max) {
-  const auto to_look = [&policy](std::size_t most) {
-    return Parameters(std::int64_t{policy.revisit.count()}, std::int64_t{policy.lost.count()}, limit(most));
-  };
-  Calls calls;
-  calls.push_back({&sql::due, to_look(max)});
-  calls.push_back({&sql::foreign_runs, Parameters(adopted_max)});
-  auto answers = co_await parts_->run(std::move(calls));
-  if (!answers) co_return fail(answers.error());
-  auto found = list_of<RunKey>((*answers)[0], store::read_key);
-  if (!found || (*answers)[1].empty()) co_return found;
-  for (auto row : (*answers)[1]) {
-    const auto run = store::read_foreign_run(row);
-    co_await parts_->adopt(run);
-  }
-  const auto more = co_await parts_->run(sql::due, to_look(max - found->size()));
-  if (!more) co_return found;  // marked already: given whatever becomes of the others
-  for (auto row : *more) found->push_back(store::read_key(row));
-  co_return found;
+  auto rows = co_await parts_->run(
+      sql::due, Parameters(std::int64_t{policy.revisit.count()}, std::int64_t{policy.lost.count()}, limit(max)));
+  if (!rows) co_return fail(rows.error());
+  co_return list_of<RunKey>(*rows, store::read_key);
 }
 
 awaitable<Result<void>> PostgresStore::join(ReplicaId replica) { return parts_->presence->join(std::move(replica)); }

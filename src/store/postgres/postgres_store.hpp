@@ -72,6 +72,9 @@ class PostgresStore final : public Store {
   /// Retention: removes runs that are not open and ended longer ago than `age`, with all their rows, the oldest first, at most `max`; the
   /// newest of a project stays, and what is known of its nodes. Gives how many it removed.
   awaitable<Result<std::size_t>> forget_ended(core::Duration age, std::size_t max);
+  /// Makes runs that another service inserted ours, some at a time (see reference_run.hpp), and gives those that now are: they are due. What
+  /// cannot be a run of ours is FAILED, with its reason, and told as trouble. @param retries_lost  of their tasks
+  awaitable<Result<std::vector<core::RunKey>>> adopt(std::int32_t retries_lost);
   /// Whether the database answers.
   awaitable<Result<void>> ping();
   awaitable<Result<Backlog>> backlog();

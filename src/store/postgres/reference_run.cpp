@@ -142,7 +142,8 @@ double amount(const Members& requirements, std::string_view name, double otherwi
   double number = -1;
   const auto* const end = written.data() + written.size();
   const auto read = std::from_chars(written.data(), end, number);
-  if (read.ec != std::errc() || read.ptr != end || number < 0)
+  constexpr double most = 9'007'199'254'740'992;  // 2^53, as in a document
+  if (read.ec != std::errc() || read.ptr != end || !(number >= 0 && number <= most))
     throw NotRunnable{"it requires a " + std::string(name) + " of " + std::string(written.substr(0, 80))};
   return number;
 }
@@ -256,8 +257,9 @@ Members ports_of(const ReferenceRow& row, std::string_view side) {
   return object_of(member(schema, side), "the " + std::string(side) + " in the schema" + of_node(row) + " are");
 }
 
-Draft draft_of(const ReferenceRow& row) {
+Draft draft_of(const ReferenceRow& row, std::int32_t retries_lost) {
   Draft draft{.row = &row};
+  draft.step.retries.lost = retries_lost;
   draft.step.name = row.node;
   draft.step.command.shell = false;
   const auto image = image_of(row);
@@ -300,7 +302,7 @@ class Reader {
     for (const auto& node : graph_.nodes) {
       const auto row = rows_.find(node);
       if (row == rows_.end()) throw Broken{"node " + quote(node) + " of its DAG has no row"};
-      drafts_.push_back(draft_of(*row->second));
+      drafts_.push_back(draft_of(*row->second, run.retries_lost));
     }
   }
 

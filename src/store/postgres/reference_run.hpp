@@ -28,6 +28,7 @@ struct ReferenceRow {
 struct ReferenceRun {
   std::string dag;                  ///< {node: [nodes that wait for it]}
   std::vector<ReferenceRow> nodes;  ///< of several rows of one node the first counts: the run's own, then the project's
+  std::int32_t retries_lost = core::Retries{}.lost;  ///< of all tasks
 };
 
 /// The run's tasks in the order of its DAG; links to nodes outside it are what these have made (`given`).

@@ -123,20 +123,24 @@ inline constexpr Statement put_nodes{
 
 // ---- runs that others inserted ---------------------------------------------------------------------------------------------
 // Of the reference's (C§5): without uuid, and begun by nobody. Which rows tell of its tasks depends on the reference's version: its own
-// copies, else those of the project. The copies come in a second transaction, so a run without any is left alone while it is young. One of
-// a project that has an unfinished run of ours waits for that one's end.
+// copies, else those of the project. The copies come in a second transaction, so a run without any is left alone while it is young; one older
+// than a day was given up by whoever inserted it. One of a project that has another run under way waits for that one's end.
 #define DAG(row)                                                                                    \
   "coalesce(nullif(" row                                                                            \
   ".dag_adjacency_list::text, '{}'), (SELECT p.dag_adjacency_list::text FROM comp_pipeline p WHERE" \
   " p.project_id = " row ".project_uuid), '')"
 #define HAS_COPIES(row) "EXISTS (SELECT 1 FROM comp_run_snapshot_tasks t WHERE t.run_id = " row ".run_id)"
 #define NOT_BEGUN "('PUBLISHED', 'NOT_STARTED')"
+#define UNDER_WAY "('PENDING', 'RUNNING', 'WAITING_FOR_RESOURCES', 'WAITING_FOR_CLUSTER')"
 #define ADOPTABLE(row)                                                                                                    \
   row ".uuid IS NULL AND " row                                                                                            \
       ".result = 'PUBLISHED'"                                                                                             \
-      " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = " row                                            \
-      ".project_uuid AND o.uuid IS NOT NULL AND o.result NOT IN " FINAL                                                   \
-      ")"                                                                                                                 \
+      " AND " row                                                                                                         \
+      ".created > clock_timestamp() - interval '1 day'"                                                                   \
+      " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = " row ".project_uuid AND o.run_id <> " row       \
+      ".run_id"                                                                                                           \
+      " AND CASE WHEN o.uuid IS NULL THEN o.result IN " UNDER_WAY " ELSE o.result NOT IN " FINAL                          \
+      " END)"                                                                                                             \
       " AND CASE WHEN " HAS_COPIES(row) " THEN NOT EXISTS (SELECT 1 FROM comp_run_snapshot_tasks t WHERE t.run_id = " row \
                                         ".run_id AND t.state NOT IN " NOT_BEGUN                                           \
                                         ")"                                                                               \
@@ -208,6 +212,7 @@ inline constexpr Statement refuse_run{
 #undef DAG
 #undef HAS_COPIES
 #undef NOT_BEGUN
+#undef UNDER_WAY
 #undef ADOPTABLE
 
 // ---- marks ---------------------------------------------------------------------------------------------------------------
@@ -435,12 +440,13 @@ inline constexpr Statement give_turns{
     " wake_at = CASE WHEN r.failures > 0 AND r.wake_at <= f.now THEN NULL ELSE r.wake_at END, modified = f.now"
     " FROM clocked f WHERE r.run_id = f.run_id RETURNING r.run_id, r.user_id, r.project_uuid, r.iteration)"
     " SELECT user_id, project_uuid, iteration FROM written ORDER BY run_id"};
-// The newest of each project stays. What is known of nodes is comp_tasks' own.
+// The newest of each project stays, and the last that had a node: its attempts and its log are looked up there.
 inline constexpr Statement forget_ended{
     "forget_ended",
     "DELETE FROM comp_runs WHERE run_id IN (SELECT r.run_id FROM comp_runs r WHERE NOT r.open AND r.uuid IS NOT NULL"
     " AND r.ended < clock_timestamp() - " MICROSECONDS("$1")
     " AND EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"
+    " AND NOT EXISTS (SELECT 1 FROM comp_tasks c WHERE c.project_id = r.project_uuid AND c.run_id = r.run_id)"
     " ORDER BY r.ended LIMIT $2::bigint FOR UPDATE OF r SKIP LOCKED) RETURNING run_id"};
 inline constexpr Statement lives{"lives", "SELECT EXISTS (SELECT 1 FROM (" LIVING ") living WHERE id = $1::text)"};
 inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
