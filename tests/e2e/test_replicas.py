@@ -152,6 +152,7 @@ class Limits(Service):
         first, second, third = (self.request(replica) for _ in range(3))
         self.assertEqual([self.start(replica, one)[0] for one in (first, second)], [201, 201])
 
+        self.eventually(lambda: "baton_runs_open 2" in replica.ask("GET", "/metrics")[1].splitlines(), "they are counted")
         self.assertEqual(self.start(replica, third), (429, "run.too_many_open"))
         self.assertEqual(self.start(replica, second)[0], 201, "it was begun already")
         for one in (first, second):
