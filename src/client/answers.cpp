@@ -7,9 +7,7 @@
 
 namespace baton::client {
 
-bool is_passing(const Answer& answer) {
-  return answer.status == 502 || answer.status == 503 || answer.status == 504;
-}
+bool is_passing(const Answer& answer) { return answer.status == 502 || answer.status == 503 || answer.status == 504; }
 
 std::optional<Error> error_of(const Answer& answer, const Address& server) {
   if (answer.status >= 200 && answer.status < 300) return std::nullopt;
