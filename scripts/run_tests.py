@@ -28,6 +28,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test-logs"
 SHOWN_LINES_MAX = 100  # of a failed case; the log has all
+SHOWN_CHARACTERS_MAX = 300  # of a line of it
 LAST_SECONDS_MAX = 10  # from Ctrl-C to SIGKILL
 running = set()  # processes of tests, each leading a group
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
@@ -100,7 +101,7 @@ def story_of(name: str, output: str) -> str:
 
 
 def judge(job: Job, status: int | None, output: str, seconds: float) -> Ran:
-    tail = "\n".join(output.splitlines()[-SHOWN_LINES_MAX // 2 :])
+    tail = "\n".join(line[:SHOWN_CHARACTERS_MAX] for line in output.splitlines()[-SHOWN_LINES_MAX // 2 :])
     ended = f"took longer than {job.seconds_max:.0f} s and was ended" if status is None else f"ended by signal {-status}" if status < 0 else f"exited with {status}"
     summary = SUMMARY.match(output.rstrip().rsplit("\n", 1)[-1])
     if summary:  # a runner of ours

@@ -15,6 +15,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LINE_CHARACTERS_MAX = 300
 
 
 class Result(unittest.TextTestResult):
@@ -30,6 +31,14 @@ class Result(unittest.TextTestResult):
 
     def failed_cases(self):
         return {getattr(test, "test_case", test).id() for test, _ in self.failures + self.errors} | {test.id() for test in self.unexpectedSuccesses}
+
+
+def digest(test, story):
+    """Of a failure what one has to know first, in a few lines: where, and what; the logs that its message carries stand above."""
+    lines = story.splitlines()
+    error = next((i for i, line in enumerate(lines) if line and not line.startswith((" ", "Traceback"))), len(lines) - 1)
+    places = [line.strip() for line in lines[:error] if line.startswith('  File "')]
+    return "\n".join(line[:LINE_CHARACTERS_MAX] for line in [f"FAILED {test.id()}", *(f"  {place}" for place in places[-3:]), *(f"  {line}" for line in lines[error : error + 3])])
 
 
 def each_case(suite):
@@ -72,6 +81,8 @@ def main() -> int:
     sys.stderr = sys.stdout  # one stream: a failure stands where it happened
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result, buffer=False).run(suite)
     failed = len(result.failed_cases())
+    for test, story in result.failures + result.errors:
+        print(digest(test, story))
     if result.skipped:
         print(f"{len(result.skipped)} skipped")
     print(f"{result.passed} passed, {failed} failed", flush=True)
