@@ -60,7 +60,7 @@ void Machine::heard(Connection from, Request request, Moment now) {
     capacity_ = std::move(hello->capacity);
     sort_out_lacking();
   } else if (auto* begins = std::get_if<Begin>(&request)) {
-    for (auto& spec : begins->jobs) begin(from, std::move(spec));
+    for (auto& spec : begins->jobs) begin(from, std::move(spec), now);
   } else if (const auto* bars = std::get_if<Bar>(&request)) {
     for (const auto& id : bars->jobs) bar(id, now);
   } else if (const auto* stops = std::get_if<Stop>(&request)) {
@@ -72,15 +72,12 @@ void Machine::heard(Connection from, Request request, Moment now) {
   }
 }
 
-void Machine::begin(Connection from, Spec spec) {
+void Machine::begin(Connection from, Spec spec, Moment now) {
   if (auto* known = find(spec.id)) {
     if (known->status == Status::queued || known->status == Status::lacking) known->connection = from;
     return tell(serials_.at(spec.id), *known);
   }
-  if (gone_.contains(hash_of(spec.id))) {  // ended and released: the one who sent it late is told that it will not begin
-    out_.news.push_back({.id = spec.id, .status = Status::barred});
-    return;
-  }
+  if (gone_.contains(hash_of(spec.id))) return bar_unknown(spec.id, now);  // the one who sent it late is told that it will not begin
   auto& job = add(spec.id, can_ever(spec) ? Status::queued : Status::lacking);
   const auto serial = serials_.at(spec.id);
   job.connection = from;
@@ -88,6 +85,16 @@ void Machine::begin(Connection from, Spec spec) {
   auto& line = job.status == Status::queued ? queue_ : lacking_;
   job.place = line.insert(line.end(), serial);
   if (job.status == Status::lacking) tell(serial, job);
+}
+
+/// One that was released is a job again until it is released once more: its proof has to be there for whoever asks, whenever it asks.
+void Machine::bar_unknown(const std::string& id, Moment now) {
+  gone_.erase(hash_of(id));
+  auto& job = add(id, Status::barred);
+  const auto serial = serials_.at(id);
+  job.claimed_us = now.wall_us;
+  out_.records.emplace_back(BarredRecord{serial, now.wall_us, id});
+  tell(serial, job);
 }
 
 void Machine::bar_queued(Serial serial, Job& job, Moment now) {
@@ -101,16 +108,7 @@ void Machine::bar_queued(Serial serial, Job& job, Moment now) {
 
 void Machine::bar(const std::string& id, Moment now) {
   auto* job = find(id);
-  if (job == nullptr && gone_.contains(hash_of(id))) {
-    out_.news.push_back({.id = id, .status = Status::barred});
-    return;
-  }
-  if (job == nullptr) {
-    job = &add(id, Status::barred);
-    job->claimed_us = now.wall_us;
-    out_.records.emplace_back(BarredRecord{serials_.at(id), now.wall_us, id});
-    return tell(serials_.at(id), *job);
-  }
+  if (job == nullptr) return bar_unknown(id, now);
   const auto serial = serials_.at(id);
   if (job->status == Status::queued || job->status == Status::lacking) return bar_queued(serial, *job, now);
   tell(serial, *job);

@@ -126,13 +126,14 @@ class Machine {
 
   Job* find(const std::string& id);
   Job& add(const std::string& id, Status status);
-  void begin(Connection from, Spec spec);
+  void begin(Connection from, Spec spec, Moment now);
   void bar(const std::string& id, Moment now);
   void stop(const std::string& id, bool hard, Moment now);
   void forget(const std::string& id, Moment now);
   Report report(Serial serial, const Job& job, bool with_ticket) const;
   Report report(const std::string& id);
   void tell(Serial serial, const Job& job) { out_.news.push_back(report(serial, job, false)); }
+  void bar_unknown(const std::string& id, Moment now);
   void bar_queued(Serial serial, Job& job, Moment now);
   void end_softly(Serial serial, Job& job, Reason reason, Moment now);
   void set_due(Serial serial, Job& job, Moment now);

@@ -44,6 +44,7 @@ void Machine::replay(const Record& record) {
     if (auto* job = known(dead->serial)) job->status = Status::dead;
   } else if (const auto* barred = std::get_if<BarredRecord>(&record)) {
     claim(barred->serial, barred->id, Status::barred, barred->at_us);
+    gone_.erase(hash_of(barred->id));
   } else if (const auto* gone = std::get_if<GoneRecord>(&record)) {
     gone_[gone->hash] = gone->at_us;
   }

@@ -252,6 +252,21 @@ TEST_F(LocalReplicas, what_waited_for_a_replica_that_is_gone_is_sent_by_the_othe
   EXPECT_EQ(world_.beginnings(second), 1);
 }
 
+// After a failover that lost the commit which the release followed, any replica may make the pass that asks for the proof.
+TEST_F(LocalReplicas, what_one_has_barred_is_barred_for_whoever_asks) {
+  const auto one = world_.connect(), other = world_.connect();
+  const auto job = world_.shell("a", "true");
+  ASSERT_TRUE(wait(world_, one->submit({job})).has_value());
+  until(world_, *one, job, ended);
+  ASSERT_TRUE(wait(world_, one->release(any_run(), {job.id})).has_value());
+  until(world_, *one, job, Seen::unknown);
+
+  ASSERT_TRUE(wait(world_, one->bar(any_run(), {job.id})).has_value());
+
+  until(world_, *one, job, Seen::barred);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(look(world_, *other, job).seen, Seen::barred);
+}
+
 TEST_F(LocalReplicas, outputs_of_projects_lie_apart) {
   world_.options.by_project = true;
   const auto backend = world_.connect();

@@ -405,6 +405,32 @@ TEST_F(KeeperMachine, a_released_job_is_unknown_and_begins_no_more) {
   EXPECT_EQ(out.news[0].status, Status::barred);
 }
 
+// As after a failover that lost the commit which the release followed: whoever asks has to find the proof, or the run bars for ever.
+TEST_F(KeeperMachine, a_released_job_that_is_barred_has_its_proof_until_it_is_released_again) {
+  send({spec("a"), spec("b")});
+  run(tick());
+  exit("a");
+  exit("b");
+  machine_.heard(us, Forget{{"a", "b"}}, now_);
+  machine_.heard(us, Bar{{"a"}}, now_);
+  send("b");
+  EXPECT_TRUE(tick().spawns.empty());
+  EXPECT_EQ(ask("a").status, Status::barred);
+  EXPECT_EQ(ask("b").status, Status::barred);
+
+  Machine next;
+  for (const auto& record : machine_.snapshot("boot", now_)) next.replay(record);
+  next.heard(us, Query{1, {"a", "b"}}, now_);
+  const auto out = next.take();
+  ASSERT_EQ(out.answers.size(), 1u);
+  for (const auto& report : out.answers[0].second.reports) EXPECT_EQ(report.status, Status::barred);
+
+  machine_.heard(us, Forget{{"a", "b"}}, now_);
+  EXPECT_EQ(ask("a").status, Status::unknown);
+  send({spec("a"), spec("b")});
+  EXPECT_TRUE(tick().spawns.empty());
+}
+
 TEST_F(KeeperMachine, without_room_in_the_journal_nothing_begins_and_all_else_goes_on) {
   send("a");
   EXPECT_TRUE(tick(0, 10).spawns.empty());
