@@ -127,8 +127,8 @@ def check_arrows(path: str, text: str, rooms: dict[str, Room]) -> list[Finding]:
     room = rooms[own]
     found = []
     for line, kind, include in includes(text):
-        if kind == '"':
-            target = room_of(include, rooms)
+        target = room_of(include, rooms)
+        if kind == '"' or target is not None:  # the compiler finds a room's header between either
             if target is None and "/" in include:
                 found.append(Finding(f"src/{path}", line, f'"{include}" is in no room of src/CMakeLists.txt'))
             elif target is not None and target != own and target not in room.uses:

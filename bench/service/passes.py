@@ -96,9 +96,9 @@ def pgbench_script(sql, runs, clients):
     begin, commit = sql.splitlines()
     begin = re.sub(r" RETURNING .*$", " RETURNING r.run_id, r.fence, r.scheduled, r.result, r.started", begin)
     number = "('00000000-0000-4000-8000-' || lpad(:n::text, 12, '0'))"
-    for name, value in {"$1": number, "$2": "1", "$3": "1", "$4": "'pgbench'", "$5": "0"}.items():
+    for name, value in {"$1": number, "$2": "1", "$3": "1", "$4": "'pgbench'", "$5": "0", "$6": "''"}.items():
         begin = begin.replace(name, value)
-    given = {"$1": ":run_id", "$2": ":fence", "$3": "nullif(:scheduled::text, '')", "$4": ":result", "$5": "nullif(:started::text, '')", "$6": "NULL", "$7": "NULL"}
+    given = {"$1": ":run_id", "$2": ":fence", "$3": "nullif(:scheduled::text, '')", "$4": ":result", "$5": "nullif(:started::text, '')", "$6": "NULL", "$7": "NULL", "$8": "NULL"}
     for name, value in given.items():
         commit = commit.replace(name, value)
     return f"\\set n :client_id + {clients} * random(0, {runs // clients - 1})\n{begin} \\gset\n{commit};\n"

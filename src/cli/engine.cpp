@@ -39,8 +39,10 @@ WorkerOptions Engine::worker_options() {
   options.pass.waiting_max = place_.backend().slots() + ahead;
   options.pass.one_run = true;  // those of other projects that were interrupted stand still, and so do their jobs in the store
   options.concurrency = concurrency;
+  options.passed = [this](const core::RunKey&, const PassResult& result, core::Duration) {
+    if (result.end == PassEnd::committed && !result.error) trouble_.reset();
+  };
   options.changed = [this](const core::RunKey&) {
-    trouble_.reset();
     changed_ = true;
     event_->notify();
   };

@@ -50,7 +50,7 @@ class Engine {
   /// Returns when there is something urgent, or, once something has changed, no sooner than `pause` after the last return; at the latest
   /// after `at_most`.
   awaitable<void> wait(core::Duration pause, core::Duration at_most);
-  /// What goes wrong again and again, while it does: no pass has been committed since.
+  /// What goes wrong again and again, while it does: no pass has been committed since that could tell its jobs to the backend.
   struct Trouble {
     Error error;
     core::Duration since{};  ///< Runtime::steady() of the first

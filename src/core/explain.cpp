@@ -22,11 +22,11 @@ std::string listed(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string_view meaning_of(Waiting waiting) {
-  switch (waiting) {
+std::string_view meaning_of(const TaskRecord& record) {
+  switch (record.waiting) {
     case Waiting::nothing:
     case Waiting::retry: return "";  // said with its time, or over
-    case Waiting::backend: return "the backend has not answered for its job";
+    case Waiting::backend: return record.seen ? "its job waits in the backend for its turn" : "the backend has not answered for its job";
     case Waiting::elsewhere: return "its job runs on another host, which alone can see it";
     case Waiting::cluster: return "its cluster is not ready";
     case Waiting::resources: return "nothing in the backend has the resources that it asks for";
@@ -106,7 +106,7 @@ class Explanation {
       wait_for(listed(tasks_in(State::failed)) + " failed, so nothing new starts; with -k it would");
     }
     if (!is_live(record_.state)) add_what_stands_before();
-    if (const auto meaning = meaning_of(record_.waiting); !meaning.empty()) wait_for(std::string(meaning));
+    if (const auto meaning = meaning_of(record_); !meaning.empty()) wait_for(std::string(meaning));
   }
 
   void add_what_stands_before() {
@@ -120,7 +120,7 @@ class Explanation {
     } else if (record_.not_before && *record_.not_before > now_) {
       wait_for("it is tried again in " + to_text(*record_.not_before - now_) + " (" + std::to_string(record_.failures) + " of " +
                std::to_string(definition_.node.step->retries.max + 1) + " attempts failed)");
-    } else if (meaning_of(record_.waiting).empty()) {
+    } else if (meaning_of(record_).empty()) {
       wait_for("it is ready, and waits for room in the backend");
     }
   }

@@ -1,6 +1,7 @@
 /// Where jobs run. All methods are idempotent by job id. A job is begun at most once, whoever sends it how often (R15).
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "core/decide.hpp"
@@ -17,6 +18,7 @@ struct Cursor {
 struct Observed {
   std::vector<core::Observation> news;  ///< at most one per job: its newest
   Cursor cursor;                        ///< give it back once the news are committed; else give the old one
+  std::optional<Error> trouble;         ///< why jobs that were asked for are `silent`, where that is known
 };
 /// Something happened to these jobs of this run: wake it. No jobs: the stream was lost, everything may have happened.
 struct Push {

@@ -90,7 +90,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   }
   const auto wake_at = decision.wake_at;
   const auto settles_in = time_to_settle(decision, ticket->now);
-  if (core::mutant(core::Mutant::early_release)) co_await release(run, decision.release);
+  if (core::mutant(core::Mutant::early_release)) static_cast<void>(co_await release(run, decision.release));
   failpoint("before-commit", run);
   if (!decision.release.empty()) failpoint("job-ended-before-commit", run);
   const auto committed = co_await store_.commit(*ticket, decision);
@@ -112,9 +112,12 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   options_.written(known.run, decision, ticket->fence);
   if (!options_.one_run) room_.committed(known.run, decision);
   const bool in_line = decision.no_room_since.has_value();
-  co_await act(run, std::move(decision));
-  PassResult result{
-      .end = PassEnd::committed, .woken = committed->woken, .open = committed->open, .messages = committed->messages};
+  auto left_undone = co_await act(run, std::move(decision));
+  PassResult result{.end = PassEnd::committed,
+                    .woken = committed->woken,
+                    .open = committed->open,
+                    .messages = committed->messages,
+                    .error = left_undone ? std::move(left_undone) : observed.trouble};
   if (!options_.one_run) result.turns = co_await room_.turns(run, in_line, waiting_max());
   if (wake_at && committed->open) result.look_again = std::min(*wake_at - ticket->now, settles_in);
   co_return result;
@@ -152,32 +155,39 @@ awaitable<bool> Pass::still_ours(std::optional<Lease>& lease) {
   co_return away;
 }
 
-/// Each action is idempotent, and its loss is covered by wake_at (R16): an error here changes nothing.
-awaitable<void> Pass::act(core::RunKey run, core::Decision decision) {
+/// Each action is idempotent, and its loss is covered by wake_at (R16): an error here changes nothing, the first is told.
+awaitable<std::optional<Error>> Pass::act(core::RunKey run, core::Decision decision) {
+  std::optional<Error> error;
+  const auto note = [&error](const Result<void>& done) {
+    if (!done && !error) error = done.error();
+  };
   auto first = decision.submit.begin();
   while (first != decision.submit.end()) {
     const auto count = std::min<std::ptrdiff_t>(submit_batch_max, decision.submit.end() - first);
     std::vector<core::Job> batch(std::make_move_iterator(first), std::make_move_iterator(first + count));
     first += count;
     const auto submitted = co_await backend_.submit(std::move(batch));
+    note(submitted);
     if (!submitted) break;
   }
   if (!decision.bar.empty()) {
     const auto barred = co_await backend_.bar(run, std::move(decision.bar));
-    static_cast<void>(barred);
+    note(barred);
   }
   if (!decision.cancel.empty()) {
     const auto cancelled = co_await backend_.cancel(run, std::move(decision.cancel));
-    static_cast<void>(cancelled);
+    note(cancelled);
   }
   if (!decision.release.empty()) failpoint("end-committed-before-release", run);
-  co_await release(run, std::move(decision.release));
+  const auto released = co_await release(run, std::move(decision.release));
+  note(released);
+  co_return error;
 }
 
-awaitable<void> Pass::release(core::RunKey run, std::vector<JobId> jobs) {
-  if (jobs.empty()) co_return;
-  const auto released = co_await backend_.release(std::move(run), std::move(jobs));
-  static_cast<void>(released);
+awaitable<Result<void>> Pass::release(core::RunKey run, std::vector<JobId> jobs) {
+  if (jobs.empty()) co_return Result<void>{};
+  auto released = co_await backend_.release(std::move(run), std::move(jobs));
+  co_return released;
 }
 
 }  // namespace baton

@@ -42,7 +42,7 @@ struct PassResult {
   std::optional<core::Duration> look_again;  ///< committed: until wake_at; backing_off: until the time has come
   std::vector<Outgoing> messages;            ///< committed: to be published
   std::vector<core::RunKey> turns;           ///< committed: other runs, marked, as there is room for them now: to be published
-  std::optional<Error> error;
+  std::optional<Error> error;                ///< committed: why the backend was not asked, or told, all of it; it is again (R16)
 };
 
 struct PassOptions {
@@ -68,8 +68,8 @@ class Pass {
   awaitable<core::Policy> policy_for(const KnownRun& known, core::Instant store_now);
   [[nodiscard]] std::uint32_t waiting_max() const;
   awaitable<bool> still_ours(std::optional<Lease>& lease);
-  awaitable<void> act(core::RunKey run, core::Decision decision);
-  awaitable<void> release(core::RunKey run, std::vector<JobId> jobs);
+  awaitable<std::optional<Error>> act(core::RunKey run, core::Decision decision);
+  awaitable<Result<void>> release(core::RunKey run, std::vector<JobId> jobs);
 
   Runtime& runtime_;
   Store& store_;

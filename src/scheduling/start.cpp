@@ -53,11 +53,15 @@ std::vector<core::History> histories(const core::Project& project, std::vector<N
 struct Lookups {
   std::vector<FileQuery> queries;
   std::vector<const core::Step*> wanted_by;
-  std::set<std::string> paths;
+  std::map<std::pair<std::string, bool>, std::size_t> places;  ///< of a path and its kind in `queries`
   std::map<std::string, const core::Stamp*> known;
 
   void add(const core::FileInput& file, const core::Step& step) {
-    if (!paths.insert(file.path).second) return;
+    const auto [place, is_new] = places.try_emplace({file.path, file.directory}, queries.size());
+    if (!is_new) {  // who asks for the content shall not be served by the times of the file
+      queries[place->second].by_stat = queries[place->second].by_stat && file.by_stat;
+      return;
+    }
     const auto before = known.find(file.path);
     queries.push_back({.path = file.path,
                        .directory = file.directory,
@@ -363,7 +367,8 @@ awaitable<void> go_on(Wakeups& wakeups, core::RunKey run) {
   co_await wakeups.publish_soon(std::move(run));
 }
 
-/// Whether the outputs of all that has succeeded in this unfinished run are there as they were made: else it would go on from what is not.
+/// Whether this unfinished run makes anew, or does not need, all outputs that are no longer there as they were made: else it would go on from
+/// what is not. A task that may yet be cut off makes nothing.
 awaitable<Result<bool>> what_it_made_stands(Store& store, core::RunKey run, const core::Project& project,
                                             const core::Plan& plan) {
   std::set<NodeId> touched;
@@ -376,8 +381,12 @@ awaitable<Result<bool>> what_it_made_stands(Store& store, core::RunKey run, cons
   if (touched.empty()) co_return true;
   const auto tasks = co_await store.tasks(std::move(run), Fence::none());
   if (!tasks) co_return fail(tasks.error());
-  co_return std::ranges::none_of(
-      *tasks, [&](const TaskView& task) { return task.record.state == core::State::success && touched.contains(task.node); });
+  for (const auto& task : *tasks) {
+    const bool only_follows =
+        std::ranges::all_of(task.record.reasons, [](const core::Reason& reason) { return reason.kind == core::ReasonKind::upstream_runs; });
+    if (!core::is_final(task.record.state) && (task.record.attempt > 0 || !only_follows)) touched.erase(task.node);
+  }
+  co_return touched.empty();
 }
 
 /// The unfinished run of the project, if it does what is asked for, and can still. One that only owes something is woken: that is done beside a new run.

@@ -164,7 +164,7 @@ awaitable<PassResult> Worker::passes(core::RunKey run, std::optional<Lease>& lea
   for (std::int32_t i = 0; i < options_.again_max; ++i) {
     const auto began = runtime_.steady();
     result = co_await pass_or_failure(pass, run, known, lease);
-    options_.passed(run, result.end, runtime_.steady() - began);
+    options_.passed(run, result, runtime_.steady() - began);
     if (core::mutant(core::Mutant::woken_ignored)) result.woken = false;
     if (result.end == PassEnd::committed) woken = result.woken;
     if (result.end == PassEnd::committed) options_.changed(run);

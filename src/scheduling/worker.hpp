@@ -30,7 +30,8 @@ struct WorkerOptions {
   /// Told when a pass of this replica has left the run not open any more, or found it so.
   std::function<void(const core::RunKey&)> over = [](const core::RunKey&) {};
   /// Told of each pass: how it ended, and how long it took.
-  std::function<void(const core::RunKey&, PassEnd, core::Duration)> passed = [](const core::RunKey&, PassEnd, core::Duration) {};
+  std::function<void(const core::RunKey&, const PassResult&, core::Duration)> passed = [](const core::RunKey&, const PassResult&,
+                                                                                          core::Duration) {};
   /// Given what a commit left in the outbox.
   std::function<void(std::vector<Outgoing>)> announced = [](const std::vector<Outgoing>&) {};
   /// Told of progress that was written; of a task at most once in `progress_interval`.

@@ -43,6 +43,39 @@ class Changed(Workshop):
 
         self.assertEqual((self.folder / "baton-out/a/f").read_text(), "made\n")
 
+    def test_an_interrupted_run_does_not_go_on_from_an_output_of_before_that_is_gone(self):
+        wait = f"touch {self.folder}/begun; while [ ! -e {self.folder}/go ]; do sleep 0.02; done"
+        nodes = {
+            "a": {"run": "echo made > ${outputs.f}", "outputs": {"f": {"file": "f"}}},
+            "c": {"run": "echo c > ${outputs.f}", "outputs": {"f": {"file": "f"}}},
+            "b": {"inputs": {"a": {"from": "a.f"}, "c": {"from": "c.f"}}, "outputs": {"f": {"file": "f"}}, "run": "cat ${inputs.a} ${inputs.c} > ${outputs.f}"},
+        }
+        self.pipeline(nodes)
+        self.baton("run", "p.yaml", code=0)
+        nodes["c"]["run"] = wait + "; echo d > ${outputs.f}"
+        self.pipeline(nodes)
+        run = self.start("run", "p.yaml")
+        self.eventually(lambda: (self.folder / "begun").exists(), "c has begun")
+        run.kill()
+        run.wait()
+        (self.folder / "baton-out/a/f").write_text("BAD\n")
+        (self.folder / "go").touch()
+
+        self.baton("run", "p.yaml", code=0)
+
+        self.assertEqual((self.folder / "baton-out/b/f").read_text(), "made\nd\n")
+
+    def test_a_keeper_that_cannot_start_is_told_of_and_the_run_goes_on_when_it_can(self):
+        self.pipeline({"a": {"run": "true"}})
+        (self.folder / ".baton/jobs.log").mkdir(parents=True)
+        run = self.start("run", "p.yaml")
+        told = next((line for line in run.stderr if line.startswith(b"trouble")), b"")
+        self.assertIn(b"the journal cannot be opened", told)
+        run.kill()
+        run.wait()
+        (self.folder / ".baton/jobs.log").rmdir()
+        self.baton("run", "p.yaml", code=0)
+
     def test_another_place_for_the_outputs_is_filled(self):
         self.pipeline({"a": {"run": "echo made > ${outputs.f}", "outputs": {"f": {"file": "f"}}}})
         self.baton("run", "p.yaml", "--out", "A", code=0)

@@ -31,6 +31,9 @@ class Arrows(unittest.TestCase):
         self.assertEqual([line for line, _ in self.broken("core/dag.cpp", '#include "core/dag.hpp"\n#include "ports/store.hpp"\n')], [2])
         self.assertEqual([line for line, _ in self.broken("store/codec/row.cpp", '#include "store/sqlite/store.hpp"\n')], [1])
 
+    def test_the_other_kind_of_brackets_hides_no_arrow(self):
+        self.assertEqual(len(self.broken("core/dag.cpp", "#include <ports/store.hpp>\n")), 1)
+
     def test_an_arrow_does_not_reach_further_than_one_room(self):
         self.assertEqual(len(self.broken("ports/store.hpp", '#include "store/codec/row.hpp"\n')), 1)
 

@@ -169,7 +169,7 @@ int main(int argc, char** argv) {
 #else
   if (arguments.mutant != core::Mutant::none) refuse("this build has no mutants: use preset 'mutants'");
 #endif
-  signal(SIGABRT, on_abort);
+  for (const int died : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) signal(died, on_abort);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (arguments.trace) {
     remember(*arguments.trace);

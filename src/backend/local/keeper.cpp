@@ -343,7 +343,7 @@ class Keeper {
 
   void kill_all() {
     for (const auto& claim : machine_.open_claims(boot_))
-      if (claim.pid != 0) ::kill(-claim.pid, SIGKILL);
+      if (claim.pid != 0 && !draining_.contains(claim.pid)) ::kill(-claim.pid, SIGKILL);
   }
 
   // ---- connections ------------------------------------------------------------------------------------------------------------

@@ -274,11 +274,13 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
   const auto self = shared_from_this();
   std::map<std::string, core::Observation> seen;
   std::vector<std::string> strange;
+  bool answered = true;
   for (const auto& id : ask_for)
     if (const auto job = jobs_.find(id.value()); job == jobs_.end() || job->second.ticket == nullptr)
       strange.push_back(id.value());
   if (!strange.empty()) {
     const auto unknown = co_await ask(run, strange);
+    answered = unknown.has_value();
     for (const auto& id : strange)
       seen[id] = {.job = JobId(id), .seen = unknown && unknown->contains(id) ? Seen::unknown : Seen::silent};
   }
@@ -300,12 +302,16 @@ awaitable<Observed> LocalBackend::Followed::observe(core::RunKey run, std::vecto
   for (const auto& id : ask_for)
     if (const auto job = jobs_.find(id.value()); job != jobs_.end()) {
       auto answer = observation(id.value(), job->second);
-      if (!link_->is_up() && !is_final(answer.seen) && answer.seen != Seen::finished) answer.seen = Seen::silent;
+      if (!link_->is_up() && !is_final(answer.seen) && answer.seen != Seen::finished) {
+        answer.seen = Seen::silent;
+        answered = false;
+      }
       seen[id.value()] = std::move(answer);
     } else {
       seen.try_emplace(id.value(), core::Observation{.job = id, .seen = Seen::unknown});  // told before, and just now forgotten
     }
   for (auto& [id, observation] : seen) observed.news.push_back(std::move(observation));
+  if (!answered) observed.trouble = unavailable(link_->why_down());
   co_return observed;
 }
 

@@ -69,6 +69,10 @@ TEST(Explain, says_what_a_task_waits_for) {
   scene.start(0, State::started);
   EXPECT_EQ(scene.texts(1, Topic::waits), (Texts{"it waits for t0 (STARTED)"}));
   EXPECT_EQ(scene.texts(0, Topic::waits), Texts{});
+  scene.tasks[0].waiting = Waiting::backend;
+  EXPECT_EQ(scene.texts(0, Topic::waits), (Texts{"the backend has not answered for its job"}));
+  scene.tasks[0].seen = true;
+  EXPECT_EQ(scene.texts(0, Topic::waits), (Texts{"its job waits in the backend for its turn"}));
   scene.tasks[0].waiting = Waiting::result;
   EXPECT_EQ(scene.texts(0, Topic::waits), (Texts{"its job has finished, and its result is on the way"}));
 }
