@@ -1,5 +1,5 @@
-/// The start gate (R15): the object, named like the job, that decides whether the job is begun. Backends keep it where jobs run; this is
-/// the one rule that they all follow.
+/// The start gate (R15): the object, named like the job, that decides whether the job is begun. Backends keep it where jobs run, and this is
+/// the rule; the keeper of local jobs has it in another form, as whoever leaves its queue is in the journal first (backend/local/machine.hpp).
 #pragma once
 
 #include <cstdint>

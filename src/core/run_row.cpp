@@ -144,6 +144,7 @@ bool release_held(RunRow& row, Instant now) {
 }
 
 bool is_in_line(const RunRow& row) { return row.open && row.record.no_room_since && !row.record.has_turn && !rests(row); }
+bool has_turn(const RunRow& row) { return row.open && row.record.no_room_since && row.record.has_turn && !rests(row); }
 
 void give_turn(RunRow& row, Instant now) {
   row.record.has_turn = true;

@@ -80,6 +80,8 @@ bool due(RunRow& row, Duration revisit, Duration lost, std::int64_t incarnation,
 bool release_held(RunRow& row, Instant now);
 /// R17: whether the run is open, in the line for room, and would take it.
 [[nodiscard]] bool is_in_line(const RunRow& row);
+/// Out of its line, since its pass is on the way that takes what room there is.
+[[nodiscard]] bool has_turn(const RunRow& row);
 /// R17. Of a run that is in line: it has its turn, and is marked. A message has to be published in any case.
 void give_turn(RunRow& row, Instant now);
 /// Of an open run whose follower is gone: marks it, and it has no follower any more. A message has to be published in any case.

@@ -45,6 +45,7 @@ struct BeginPass {
 struct Committed {
   bool woken = false;
   bool open = true;
+  bool line = false;  ///< other runs of the user stand in line for room (R17)
   std::vector<Outgoing>
       messages;  ///< the decision's announcements as they stand in the outbox; none where the store keeps no outbox
 };
@@ -186,8 +187,9 @@ class Store : public Records {
 
   // ---- room and turns (R17) -------------------------------------------------------------------------------------------
   virtual awaitable<Result<Crowd>> crowd() = 0;
-  /// Gives their turn to those runs of a user that have been in line the longest, and marks them; gives them to be published, at most `max`.
-  virtual awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) = 0;
+  /// Gives their turn to those runs of a user that have been in line the longest, and marks them; gives them to be published. At most as many
+  /// as there is room now: `waiting_max`, less his jobs that wait in the backend, less the turns that were given and are not taken yet.
+  virtual awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::uint32_t waiting_max) = 0;
 
   // ---- quarantine (R8) ------------------------------------------------------------------------------------------------
   /// Held runs that are open, the oldest run first.

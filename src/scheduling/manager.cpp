@@ -52,15 +52,15 @@ awaitable<void> Manager::look(bool for_due) {
   if (lease) co_await lock_.release(*lease);
 }
 
-/// R17: runs of a user wait for room while nothing of his is in front of them, so that no commit of his will give them their turn: who was to do
-/// it has died. One is enough, the others follow it.
+/// R17: runs of a user stand in line, there is room, and no commit gave them their turn: who was to do it has died, or both committed at the
+/// same moment.
 awaitable<void> Manager::give_lost_turns() {
+  if (options_.waiting_max == 0) co_return;
   auto crowd = co_await store_.crowd();
   if (!crowd) co_return options_.trouble(crowd.error());
-  for (const auto& waiting : crowd->runs) crowd->in_line.erase(waiting.run.user);
   for (const auto& [user, runs] : crowd->in_line) {
-    auto turn = co_await store_.give_turns(user, 1);
-    co_await publish(std::move(turn));
+    auto turns = co_await store_.give_turns(user, options_.waiting_max);
+    co_await publish(std::move(turns));
   }
 }
 

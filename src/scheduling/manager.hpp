@@ -18,6 +18,7 @@ struct ManagerOptions {
   core::Duration lock_life = std::chrono::seconds(10);
   DuePolicy due;
   std::size_t batch_max = 1000;
+  std::uint32_t waiting_max = 0;  ///< as PassOptions::waiting_max; 0: nobody waits for a turn, there is one run at a time
   std::function<void(const Error&)> trouble = [](const Error&) {};
 };
 

@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr core::Duration count_lasts = 1s;
-constexpr core::Duration refusal_lasts = 100ms;  // a turn must not be lost to an old count
+constexpr core::Duration refusal_lasts = 100ms;  // and no time at all for a run that has its turn
 
 std::uint32_t left(std::uint32_t most, std::uint32_t taken) { return most > taken ? most - taken : 0; }
 
@@ -28,7 +28,8 @@ awaitable<Room::Allowance> Room::allowance(const core::Run& run, std::uint32_t w
   const auto before = allowed();
   const bool refused = own < waiting_max && (before.room == 0 || before.yields);
   const auto age = counted_once_ ? runtime_.steady() - counted_ : core::Duration::max();
-  if (!counting_ && age >= (refused ? refusal_lasts : count_lasts)) co_await count_anew();
+  const auto lasts = !refused ? core::Duration(count_lasts) : record.has_turn ? core::Duration::zero() : core::Duration(refusal_lasts);
+  if (!counting_ && age >= lasts) co_await count_anew();
   // Later, the last count holds while another coroutine counts, or the store is away; the first one is waited for.
   while (counting_ && !counted_once_) co_await counted_now_->wait();
   const auto allowance = allowed();
@@ -71,31 +72,30 @@ std::uint32_t Room::in_line(UserId user) const {
   return found == in_line_.end() ? 0 : found->second;
 }
 
-void Room::committed(const core::Run& run, const core::Decision& decision) {
+bool Room::committed(const core::Run& run, const core::Decision& decision) {
   constexpr core::StateSet waiting{core::State::pending, core::State::waiting_for_resources};
   const auto& key = run.definition().key;
-  auto jobs = run.count(core::State::pending) + run.count(core::State::waiting_for_resources);
+  const auto jobs_before = run.count(core::State::pending) + run.count(core::State::waiting_for_resources);
+  auto jobs = jobs_before;
   for (const auto& task : decision.tasks) {
     if (waiting.has(run.task(task.task).state)) --jobs;
     if (waiting.has(task.state)) ++jobs;
   }
   runs_[key] = {.jobs = jobs, .change = ++changes_};
   const bool stood = run.record().no_room_since && !run.record().has_turn, stands = decision.no_room_since.has_value();
-  if (stood == stands) return;
-  auto& line = in_line_[key.user];
-  line = stands ? line + 1 : left(line, 1);
+  if (stood != stands) {
+    auto& line = in_line_[key.user];
+    line = stands ? line + 1 : left(line, 1);
+  }
+  return jobs < jobs_before;
 }
 
-awaitable<std::vector<core::RunKey>> Room::turns(core::RunKey run, bool in_line, std::uint32_t waiting_max) {
+awaitable<std::vector<core::RunKey>> Room::turns(UserId user, std::uint32_t waiting_max) {
   std::vector<core::RunKey> given;
-  const auto self = runs_.find(run);
-  const auto room = left(waiting_max, jobs_of_others(run) + (self == runs_.end() ? 0 : self->second.jobs));
-  // One that found none, and finds some now, has missed the commit that left it.
-  if (room == 0 || (!in_line && this->in_line(run.user) == 0)) co_return given;
-  auto turns = co_await store_.give_turns(run.user, room);
+  auto turns = co_await store_.give_turns(user, waiting_max);
   if (!turns) co_return given;  // the manager gives them, or their wake_at brings them
   given = std::move(*turns);
-  auto& line = in_line_[run.user];
+  auto& line = in_line_[user];
   line = left(line, static_cast<std::uint32_t>(given.size()));
   co_return given;
 }

@@ -24,11 +24,12 @@ class Room {
   };
   /// For a pass of this run, as it was read. @param waiting_max  as many jobs of a user may wait in the backend
   awaitable<Allowance> allowance(const core::Run& run, std::uint32_t waiting_max);
-  /// A commit of ours has written this. @param run  as it was before
-  void committed(const core::Run& run, const core::Decision& decision);
-  /// After that, where there is room left: runs of the user that have their turn now, marked, to be published. This one may be among them, if it
-  /// is `in_line`.
-  awaitable<std::vector<core::RunKey>> turns(core::RunKey run, bool in_line, std::uint32_t waiting_max);
+  /// A commit of ours has written this. @param run  as it was before  @return whether it left room
+  bool committed(const core::Run& run, const core::Decision& decision);
+  /// After a commit that left room while others stand in line, or whose own run does: runs of the user that have their turn now, marked, to be
+  /// published. The store counts for it anew: who comes last of two that leave room, or of one that leaves it and one that begins to wait,
+  /// sees what both have done.
+  awaitable<std::vector<core::RunKey>> turns(UserId user, std::uint32_t waiting_max);
 
  private:
   struct Known {

@@ -167,9 +167,9 @@ awaitable<Result<bool>> SimulatedStore::lives(ReplicaId replica) {
 awaitable<Result<Crowd>> SimulatedStore::crowd() {
   return ask<Crowd>(Call::crowd, {}, [&inner = inner_] { return inner.crowd(); }, {});
 }
-awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::give_turns(UserId user, std::size_t max) {
+awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::give_turns(UserId user, std::uint32_t waiting_max) {
   return ask<std::vector<core::RunKey>>(
-      Call::turns, std::to_string(user.value()), [&inner = inner_, user, max] { return inner.give_turns(user, max); },
+      Call::turns, std::to_string(user.value()), [&inner = inner_, user, waiting_max] { return inner.give_turns(user, waiting_max); },
       found_marked());
 }
 awaitable<Result<Woken>> SimulatedStore::release_held(core::RunKey run) {

@@ -71,6 +71,11 @@ struct StoredRun {
   void reopen() { row.open = core::is_open(row, !owing.empty() || untold > 0); }
 };
 
+std::uint32_t jobs_that_wait(const StoredRun& run) {
+  const auto count = std::ranges::count(run.tasks, core::State::pending, [](const StoredTask& task) { return task.record.state; });
+  return static_cast<std::uint32_t>(count);
+}
+
 core::OwedRecord owed_of(const core::AttemptRecord& attempt) {
   return {.task = attempt.task,
           .attempt = attempt.attempt,
@@ -249,7 +254,10 @@ Result<Committed> MemoryStore::State::commit(const core::Ticket& ticket, const c
       run.put(attempt, ticket.fence);
     }
   }
-  Committed committed{.woken = woken};
+  const auto in_line = [&](const auto& other) {
+    return other.first.user == key->second.user && other.first != key->second && core::is_in_line(other.second.row);
+  };
+  Committed committed{.woken = woken, .line = std::ranges::any_of(runs, in_line)};
   for (const auto& announcement : decision.announcements) {
     Outgoing message{.id = ++last_message,
                      .run = key->second,
@@ -367,22 +375,24 @@ awaitable<Result<Crowd>> MemoryStore::crowd() {
   Crowd crowd;
   for (const auto& [key, run] : state_->runs) {
     if (!run.row.open || core::rests(run.row)) continue;
-    const auto jobs =
-        std::ranges::count(run.tasks, core::State::pending, [](const StoredTask& task) { return task.record.state; });
-    if (jobs > 0) crowd.runs.push_back({key, static_cast<std::uint32_t>(jobs)});
+    if (const auto jobs = jobs_that_wait(run); jobs > 0) crowd.runs.push_back({key, jobs});
     if (core::is_in_line(run.row)) ++crowd.in_line[key.user];
   }
   co_return crowd;
 }
 
-awaitable<Result<std::vector<RunKey>>> MemoryStore::give_turns(UserId user, std::size_t max) {
+awaitable<Result<std::vector<RunKey>>> MemoryStore::give_turns(UserId user, std::uint32_t waiting_max) {
   std::set<std::pair<core::Instant, RunKey>> waiting;
-  for (const auto& [key, run] : state_->runs)
-    if (key.user == user && core::is_in_line(run.row)) waiting.emplace(*run.row.record.no_room_since, key);
+  std::size_t taken = 0;
+  for (const auto& [key, run] : state_->runs) {
+    if (key.user != user || !run.row.open || core::rests(run.row)) continue;
+    taken += jobs_that_wait(run) + (core::has_turn(run.row) ? 1 : 0);
+    if (core::is_in_line(run.row)) waiting.emplace(*run.row.record.no_room_since, key);
+  }
   const auto now = state_->clock();
   std::vector<RunKey> given;
   for (const auto& [since, key] : waiting) {
-    if (given.size() == max) break;
+    if (taken + given.size() >= waiting_max) break;
     core::give_turn(state_->runs.at(key).row, now);
     given.push_back(key);
   }

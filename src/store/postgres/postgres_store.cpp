@@ -141,6 +141,7 @@ Committed committed_from(const core::Ticket& ticket, core::Decision& decision, c
   Committed committed{.woken = row.truth()};
   const auto key = store::read_key(row);
   const std::string metadata(row.text());
+  committed.line = row.truth();
   if (calls.open != 0) committed.open = answers[calls.open][0].truth();
   if (calls.messages == 0) return committed;
   for (auto message_row : answers[calls.messages]) {
@@ -411,8 +412,8 @@ awaitable<Result<Crowd>> PostgresStore::crowd() {
   });
 }
 
-awaitable<Result<std::vector<RunKey>>> PostgresStore::give_turns(UserId user, std::size_t max) {
-  auto rows = co_await parts_->run(sql::give_turns, Parameters(user.value(), limit(max)));
+awaitable<Result<std::vector<RunKey>>> PostgresStore::give_turns(UserId user, std::uint32_t waiting_max) {
+  auto rows = co_await parts_->run(sql::give_turns, Parameters(user.value(), std::int64_t{waiting_max}));
   if (!rows) co_return fail(rows.error());
   co_return list_of<RunKey>(*rows, store::read_key);
 }

@@ -54,7 +54,7 @@ class PostgresStore final : public Store {
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
   awaitable<Result<bool>> lives(ReplicaId replica) override;
   awaitable<Result<Crowd>> crowd() override;
-  awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) override;
+  awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::uint32_t waiting_max) override;
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;
   awaitable<Result<Woken>> release_held(core::RunKey run) override;
   awaitable<Result<std::vector<Outgoing>>> outbox(core::Duration age, std::size_t max) override;

@@ -300,7 +300,9 @@ inline constexpr Statement commit_run{
     " republished = CASE WHEN r.scheduled IS DISTINCT FROM $3::timestamptz THEN 0 ELSE r.republished END,"
     " committed = r.fence, follower = r.begun_by, failures = 0, last_failure = '', modified = clock_timestamp()"
     " WHERE r.run_id = $1::bigint AND r.fence = $2::bigint"
-    " RETURNING r.scheduled IS DISTINCT FROM $3::timestamptz, r.user_id, r.project_uuid, r.iteration, r.metadata"};
+    " RETURNING r.scheduled IS DISTINCT FROM $3::timestamptz, r.user_id, r.project_uuid, r.iteration, r.metadata,"
+    " EXISTS (SELECT 1 FROM comp_runs l WHERE l.user_id = r.user_id AND l.no_room_since IS NOT NULL AND NOT l.has_turn AND l.open"
+    " AND l.run_id <> r.run_id)"};
 #define OF_PASS "r.run_id = $1::bigint AND r.fence = $2::bigint"
 inline constexpr Statement commit_tasks{
     "commit_tasks",
@@ -433,8 +435,14 @@ inline constexpr Statement in_line{
 // core::give_turn. A run that is being written has its pass just now.
 inline constexpr Statement give_turns{
     "give_turns",
-    "WITH found AS (SELECT r.run_id FROM comp_runs r WHERE r.user_id = $1::bigint AND r.no_room_since IS NOT NULL AND NOT r.has_turn"
-    " AND r.open AND NOT " RESTS("r") " ORDER BY r.no_room_since, r.run_id LIMIT $2::bigint FOR NO KEY UPDATE OF r SKIP LOCKED),"
+    "WITH taken AS (SELECT (SELECT count(*) FROM comp_runs r JOIN comp_task_attempts a ON a.run_id = r.run_id AND a.outcome = 'open'"
+    " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state = 'PENDING'"
+    " WHERE r.user_id = $1::bigint AND r.open AND NOT " RESTS("r") ")"
+    " + (SELECT count(*) FROM comp_runs r WHERE r.user_id = $1::bigint AND r.no_room_since IS NOT NULL AND r.has_turn AND r.open"
+    " AND NOT " RESTS("r") ") AS places),"
+    " found AS (SELECT r.run_id FROM comp_runs r WHERE r.user_id = $1::bigint AND r.no_room_since IS NOT NULL AND NOT r.has_turn"
+    " AND r.open AND NOT " RESTS("r") " ORDER BY r.no_room_since, r.run_id"
+    " LIMIT greatest($2::bigint - (SELECT places FROM taken), 0) FOR NO KEY UPDATE OF r SKIP LOCKED),"
     " clocked AS MATERIALIZED (SELECT found.*, clock_timestamp() AS now FROM found),"
     " written AS (UPDATE comp_runs r SET has_turn = true, scheduled = " MARK("f.now") ", published = f.now, republished = 0,"
     " wake_at = CASE WHEN r.failures > 0 AND r.wake_at <= f.now THEN NULL ELSE r.wake_at END, modified = f.now"

@@ -30,6 +30,8 @@ class RunRows {
   std::optional<StoredRun> find(RunId id);
   std::vector<StoredRun> of_project(const ProjectId& project, std::size_t max);
   std::vector<StoredRun> open_ones();
+  /// Whether runs of the user but this one stand in line for room.
+  bool others_in_line(UserId user, RunId run);
   std::optional<core::RunKey> unfinished(const ProjectId& project);
   bool has(const RunUuid& uuid);
   std::optional<core::RunKey> of_collection(const ProjectId& project, const std::string& collection);
@@ -40,7 +42,7 @@ class RunRows {
 
  private:
   Database& database_;
-  Statement by_key_, by_id_, of_project_, open_, unfinished_, has_uuid_, iteration_, not_newest_, of_collection_, insert_,
+  Statement by_key_, by_id_, of_project_, open_, in_line_, unfinished_, has_uuid_, iteration_, not_newest_, of_collection_, insert_,
       update_marks_, update_record_;
 };
 

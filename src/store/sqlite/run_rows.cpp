@@ -93,6 +93,9 @@ RunRows::RunRows(Database& database)
       by_id_(database, "SELECT " RUN_COLUMNS " FROM comp_runs WHERE run_id = ?"),
       of_project_(database, "SELECT " RUN_COLUMNS " FROM comp_runs WHERE project_uuid = ? ORDER BY run_id DESC LIMIT ?"),
       open_(database, "SELECT " RUN_COLUMNS " FROM comp_runs INDEXED BY ix_comp_runs_open WHERE open = 1 ORDER BY run_id"),
+      in_line_(database,
+               "SELECT 1 FROM comp_runs INDEXED BY ix_comp_runs_open"
+               " WHERE open = 1 AND user_id = ? AND run_id <> ? AND no_room_since IS NOT NULL AND has_turn = 0 LIMIT 1"),
       unfinished_(database,
                   "SELECT user_id, iteration FROM comp_runs"
                   " WHERE project_uuid = ? AND result NOT IN ('SUCCESS', 'FAILED', 'ABORTED')"),
@@ -124,6 +127,8 @@ std::vector<StoredRun> RunRows::of_project(const ProjectId& project, std::size_t
 }
 
 std::vector<StoredRun> RunRows::open_ones() { return read_all(database_, open_.rows()); }
+
+bool RunRows::others_in_line(UserId user, RunId run) { return in_line_.rows(user.value(), run.value()).next(); }
 
 std::optional<core::RunKey> RunRows::unfinished(const ProjectId& project) {
   return key_in(unfinished_.rows(project.value()), project);

@@ -74,8 +74,8 @@ awaitable<Result<bool>> SqliteStore::lives(ReplicaId replica) {
 awaitable<Result<Crowd>> SqliteStore::crowd() {
   return in_lane([work = work_.get()] { return work->crowd(); });
 }
-awaitable<Result<std::vector<core::RunKey>>> SqliteStore::give_turns(UserId user, std::size_t max) {
-  return in_lane([work = work_.get(), user, max] { return work->give_turns(user, max); });
+awaitable<Result<std::vector<core::RunKey>>> SqliteStore::give_turns(UserId user, std::uint32_t waiting_max) {
+  return in_lane([work = work_.get(), user, waiting_max] { return work->give_turns(user, waiting_max); });
 }
 awaitable<Result<std::vector<RunView>>> SqliteStore::held(std::size_t max) {
   return in_lane([work = work_.get(), max] { return work->held(max); });

@@ -301,7 +301,7 @@ Result<Committed> SqliteStore::Work::commit(const core::Ticket& ticket, const co
     }
     row.open = still_open(cached->run);
     save(*cached, before);
-    return Committed{.woken = woken, .open = row.open};
+    return Committed{.woken = woken, .open = row.open, .line = runs_.others_in_line(cached->run.key.user, ticket.run)};
   });
 }
 
@@ -401,15 +401,19 @@ Result<Crowd> SqliteStore::Work::crowd() {
   });
 }
 
-Result<std::vector<core::RunKey>> SqliteStore::Work::give_turns(UserId user, std::size_t max) {
+Result<std::vector<core::RunKey>> SqliteStore::Work::give_turns(UserId user, std::uint32_t waiting_max) {
   return write([&]() -> Result<std::vector<core::RunKey>> {
     std::set<std::pair<core::Instant, core::RunKey>> waiting;
-    for (const auto& open : runs_.open_ones())
-      if (open.key.user == user && core::is_in_line(open.row)) waiting.emplace(*open.row.record.no_room_since, open.key);
+    std::size_t taken = 0;
+    for (const auto& open : runs_.open_ones()) {
+      if (open.key.user != user || core::rests(open.row)) continue;
+      taken += tasks_.count_pending(open.id) + (core::has_turn(open.row) ? 1 : 0);
+      if (core::is_in_line(open.row)) waiting.emplace(*open.row.record.no_room_since, open.key);
+    }
     const auto time = now();
     std::vector<core::RunKey> given;
     for (const auto& [since, key] : waiting) {
-      if (given.size() == max) break;
+      if (taken + given.size() >= waiting_max) break;
       auto* cached = load(key);
       const auto before = cached->run.row;
       core::give_turn(cached->run.row, time);

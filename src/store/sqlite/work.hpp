@@ -31,7 +31,7 @@ class SqliteStore::Work {
   Result<std::vector<core::RunKey>> orphans(std::size_t max);
   Result<bool> lives(const ReplicaId& replica) { return living_.contains(replica); }
   Result<Crowd> crowd();
-  Result<std::vector<core::RunKey>> give_turns(UserId user, std::size_t max);
+  Result<std::vector<core::RunKey>> give_turns(UserId user, std::uint32_t waiting_max);
   Result<std::vector<RunView>> held(std::size_t max);
   Result<Woken> release_held(const core::RunKey& run);
   Result<std::vector<core::RunKey>> changed(const std::vector<Watched>& runs);

@@ -29,7 +29,7 @@ class StoreRoom : public StoreContract {
   }
   using Waiting = std::map<UserId, std::uint32_t>;
   Waiting in_line() { return good(store().crowd()).in_line; }
-  Keys turns(std::int64_t user, std::size_t max = 10) { return good(store().give_turns(UserId(user), max)); }
+  Keys turns(std::int64_t user, std::uint32_t max = 10) { return good(store().give_turns(UserId(user), max)); }
 };
 
 TEST_P(StoreRoom, jobs_that_were_handed_over_and_have_not_begun_are_counted_by_run) {
@@ -84,8 +84,31 @@ TEST_P(StoreRoom, turns_go_to_those_of_the_user_that_have_waited_longest) {
     EXPECT_TRUE(begin(key).record.has_turn);
   }
   EXPECT_EQ(in_line(), (Waiting{{UserId(1), 1}, {UserId(2), 1}}));
+  EXPECT_TRUE(turns(1, 2).empty());  // both are to be taken yet
   // Whoever was given the turns publishes them.
   EXPECT_TRUE(std::ranges::none_of(due(), [&](const RunKey& key) { return key == first || key == second; }));
+}
+
+TEST_P(StoreRoom, no_more_turns_are_given_than_there_is_room_now) {
+  crowded("p", 1, 2, false);
+  const auto waits = crowded("q", 1, 1);
+  crowded("r", 2, 2, false);
+
+  EXPECT_TRUE(turns(1, 3).empty());
+  EXPECT_EQ(turns(1, 4), Keys{waits});
+}
+
+TEST_P(StoreRoom, a_commit_tells_whether_others_of_the_user_stand_in_line) {
+  const auto key = crowded("p", 1, 1);
+  crowded("q", 2, 1);
+  EXPECT_FALSE(commit(begin(key)).line);
+  const auto other = crowded("r", 1, 0);
+
+  EXPECT_TRUE(commit(begin(key)).line);
+
+  turns(1);
+  EXPECT_FALSE(commit(begin(key)).line);
+  static_cast<void>(other);
 }
 
 TEST_P(StoreRoom, a_turn_lasts_until_the_next_commit) {

@@ -84,9 +84,9 @@ class ReachedStore final : public Store {
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override { return store_.orphans(max); }
   awaitable<Result<bool>> lives(ReplicaId replica) override { return store_.lives(std::move(replica)); }
   awaitable<Result<Crowd>> crowd() override { return store_.crowd(); }
-  awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) override {
+  awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::uint32_t waiting_max) override {
     if (turns_are_lost) co_return gone();
-    co_return co_await store_.give_turns(user, max);
+    co_return co_await store_.give_turns(user, waiting_max);
   }
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override { return store_.held(max); }
   awaitable<Result<Woken>> release_held(core::RunKey run) override { return store_.release_held(std::move(run)); }
@@ -391,7 +391,7 @@ inline Replica::Replica(House& h, std::string own_name, Options own_options)
       cluster(h.world, *backend),
       events(h.world),
       relay(runtime, store, events, {}),
-      manager(runtime, store, queue, lock, {}, &relay),
+      manager(runtime, store, queue, lock, {.waiting_max = 2 * cluster.slots()}, &relay),
       worker(runtime, store, queue, lock, cluster, worker_options()) {}
 
 inline awaitable<void> Replica::serve(Replica& replica) {

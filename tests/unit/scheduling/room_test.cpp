@@ -117,6 +117,15 @@ TEST_F(RoomTest, turns_are_given_across_replicas) {
   EXPECT_TRUE(all_end(14s));  // 10 s is what two slots need
 }
 
+TEST_F(RoomTest, no_turn_is_lost_to_what_a_replica_knew_a_while_ago) {
+  auto& first = house.replica({.manages = false});
+  auto& second = house.replica({.manages = false});
+  for (int i = 0; i < 4; ++i) house.fates["t" + std::to_string(i)].runs = 20ms;
+  for (int i = 0; i < 40; ++i) start(i % 2 == 0 ? first : second, "p" + std::to_string(i), 4);
+
+  EXPECT_TRUE(all_end(5s));  // 1.6 s is what two slots need
+}
+
 TEST_F(RoomTest, a_turn_that_was_lost_with_its_replica_is_given_by_the_manager) {
   auto& first = house.replica();
   house.fates["t0"].runs = 1s;
