@@ -165,7 +165,8 @@ class Store : public Records {
   // ---- the pass -------------------------------------------------------------------------------------------------------
   /// Opens a pass: raises the run's fence, counts a failure (cleared by commit), writes wake_at = clock + back-off(failures), and reads.
   /// Errors: store.not_found · store.ended (not open; its mark is cleared) · store.backing_off (`where` = µs until its time) ·
-  /// store.held (held, and no desire: nothing to do).
+  /// store.held (held, and no desire: nothing to do) · store.foreign (another program made it, and it is not adopted: nothing is written;
+  /// adopting it makes it due).
   virtual awaitable<Result<core::Ticket>> begin_pass(BeginPass pass) = 0;
   /// Writes a decision if `ticket.fence` is still the run's highest; then mark, `processed`, `committed`, `open`.
   /// Errors: store.fenced (a newer pass owns the run, or it is gone: act on nothing; `where` = "pending" if its mark still is).

@@ -99,11 +99,8 @@ Begun read_begun(const Rows& rows) {
 Error refusal(const Begun& begun, const RunKey& run) {
   if (begun.step == "ended") return core::pass_refused(core::Begun::ended, run, begun.row, begun.now);
   if (begun.step == "held") return core::pass_refused(core::Begun::held, run, begun.row, begun.now);
-  if (begun.step == "backing off") return core::pass_refused(core::Begun::backing_off, run, begun.row, begun.now);
-  return {.code = "store.damaged",
-          .what = "run " + core::to_text(run) + " was not made by Baton: it has no definition",
-          .where = core::to_text(run),
-          .way_out = "start it here"};
+  BATON_ASSERT(begun.step == "backing off");
+  return core::pass_refused(core::Begun::backing_off, run, begun.row, begun.now);
 }
 
 void read_changes(const Rows& rows, core::Ticket& ticket) {
@@ -119,7 +116,6 @@ void read_changes(const Rows& rows, core::Ticket& ticket) {
 }
 
 Result<core::Ticket> ticket_from(const BeginPass& pass, const std::vector<Rows>& answers) {
-  if (answers[0].empty()) return fail(core::run_not_found(pass.run));
   auto begun = understood([&] { return read_begun(answers[0]); });
   if (!begun) return fail(begun.error());
   if (begun->step != "pass") return fail(refusal(*begun, pass.run));
@@ -291,7 +287,10 @@ awaitable<Result<core::Ticket>> PostgresStore::begin_pass(BeginPass pass) {
   }
   auto answers = co_await parts_->run(std::move(calls));
   if (!answers) co_return fail(answers.error());
-  co_return ticket_from(pass, *answers);
+  if (!(*answers)[0].empty()) co_return ticket_from(pass, *answers);
+  const auto rows = co_await parts_->run(sql::run, key_parameters(pass.run));
+  if (!rows) co_return fail(rows.error());
+  co_return fail(rows->empty() ? core::run_not_found(pass.run) : core::run_is_foreign(pass.run));
 }
 
 awaitable<Result<Committed>> PostgresStore::commit(core::Ticket ticket, core::Decision decision) {

@@ -255,14 +255,15 @@ inline constexpr Statement release_held{
     " SELECT is_held, follower FROM clocked"};
 
 // ---- the pass ------------------------------------------------------------------------------------------------------------
+// The row of a run that is not ours is neither written nor locked.
 inline constexpr Statement begin_pass{
     "begin_pass",
-    "WITH held_row AS (SELECT run_id, uuid, open, wake_at, held_since, desire, greatest(failures - $5::integer, 0) AS failures"
-    " FROM comp_runs WHERE " OF_RUN " FOR NO KEY UPDATE),"
+    "WITH held_row AS (SELECT run_id, open, wake_at, held_since, desire, greatest(failures - $5::integer, 0) AS failures"
+    " FROM comp_runs WHERE " OF_RUN " AND uuid IS NOT NULL FOR NO KEY UPDATE),"
     " clocked AS MATERIALIZED (SELECT held_row.*, clock_timestamp() AS now FROM held_row),"
-    " counted AS (SELECT run_id, uuid, open, wake_at, desire, failures, now,"
+    " counted AS (SELECT run_id, open, wake_at, desire, failures, now,"
     " CASE WHEN open AND failures >= 5 THEN coalesce(held_since, now) ELSE held_since END AS held_since FROM clocked),"
-    " judged AS MATERIALIZED (SELECT *, CASE WHEN uuid IS NULL THEN 'not ours' WHEN NOT open THEN 'ended'"
+    " judged AS MATERIALIZED (SELECT *, CASE WHEN NOT open THEN 'ended'"
     " WHEN " RESTS("counted") " THEN 'held' WHEN failures > 0 AND wake_at > now THEN 'backing off' ELSE 'pass' END AS step FROM counted)"
     " UPDATE comp_runs r SET failures = j.failures + (j.step = 'pass')::integer, held_since = j.held_since,"
     " processed = CASE WHEN j.step = 'ended' AND r.scheduled IS NOT NULL THEN greatest(r.processed, r.scheduled) ELSE r.processed END,"

@@ -201,7 +201,11 @@ TEST_F(PostgresStoreTest, a_run_that_another_program_made_is_left_alone) {
 
   EXPECT_TRUE(wait(store_->due({}, 10))->empty());
 
-  EXPECT_EQ(wait(store_->begin_pass({.run = theirs})).error().code, "store.damaged");
+  const auto row = world_->execute("SELECT ctid, xmin, xmax, r FROM comp_runs r");
+  const auto refused = wait(store_->begin_pass({.run = theirs, .replica = ReplicaId("r1")})).error();
+  EXPECT_EQ(refused.code, "store.foreign");
+  EXPECT_EQ(refused.where, "7:theirs:1");
+  EXPECT_EQ(world_->execute("SELECT ctid, xmin, xmax, r FROM comp_runs r"), row) << "nobody has written it, or locked it";
   EXPECT_EQ(wait(store_->run(theirs))->record.result, State::started);
   EXPECT_TRUE(wait(store_->tasks(theirs, Fence::none()))->empty());
   EXPECT_EQ((*wait(store_->nodes(ProjectId("theirs"))))[0].state, State::started);

@@ -41,6 +41,22 @@ TEST(Worker, a_pass_that_hangs_in_the_backend_does_not_keep_it_open_for_long) {
   EXPECT_TRUE(replica.cluster.closed);
 }
 
+TEST(Worker, a_message_of_a_run_that_is_not_ours_comes_once) {
+  House house;
+  auto& replica = house.replica({.manages = false});
+  replica.store.foreign = true;
+  const auto run = house.create({{}});
+  const auto published = house.world.look(replica.broker->publish({run}));
+  ASSERT_TRUE(published.has_value());
+
+  house.pass_time(1h);
+
+  EXPECT_EQ(replica.store.looks, 1);
+  replica.store.foreign = false;  // it was adopted, and that wakes it
+  replica.worker.wakeups().wake(run, {});
+  ASSERT_TRUE(house.ends(run, 1min));
+}
+
 TEST(Worker, progress_that_was_written_is_told) {
   House house;
   auto& replica = house.replica();
