@@ -182,8 +182,8 @@ class Store : public Records {
   /// Marks the open runs whose follower (replica of the last pass) is gone; gives those to publish.
   virtual awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) = 0;
 
-  /// Whether the replica has joined and is not gone.
-  virtual awaitable<Result<bool>> lives(ReplicaId replica) = 0;
+  /// Whether the replica had joined and is gone. Of one that never joined nothing is known: it is not.
+  virtual awaitable<Result<bool>> is_gone(ReplicaId replica) = 0;
 
   // ---- room and turns (R17) -------------------------------------------------------------------------------------------
   virtual awaitable<Result<Crowd>> crowd() = 0;

@@ -359,8 +359,8 @@ awaitable<Result<void>> MemoryStore::join(ReplicaId replica) {
   co_return Result<void>();
 }
 
-awaitable<Result<bool>> MemoryStore::lives(ReplicaId replica) {
-  co_return state_->joined.contains(replica) && !state_->gone.contains(replica);
+awaitable<Result<bool>> MemoryStore::is_gone(ReplicaId replica) {
+  co_return state_->joined.contains(replica) && state_->gone.contains(replica);
 }
 
 awaitable<Result<Crowd>> MemoryStore::crowd() {

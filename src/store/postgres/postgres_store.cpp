@@ -383,8 +383,8 @@ awaitable<Result<std::vector<RunKey>>> PostgresStore::orphans(std::size_t max) {
   co_return list_of<RunKey>(*rows, store::read_key);
 }
 
-awaitable<Result<bool>> PostgresStore::lives(ReplicaId replica) {
-  auto rows = co_await parts_->run(sql::lives, Parameters(replica.value()));
+awaitable<Result<bool>> PostgresStore::is_gone(ReplicaId replica) {
+  auto rows = co_await parts_->run(sql::is_gone, Parameters(replica.value()));
   if (!rows) co_return fail(rows.error());
   co_return (*rows)[0].truth();
 }

@@ -449,7 +449,9 @@ inline constexpr Statement forget_ended{
     " AND EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"
     " AND NOT EXISTS (SELECT 1 FROM comp_tasks c WHERE c.project_id = r.project_uuid AND c.run_id = r.run_id)"
     " ORDER BY r.ended LIMIT $2::bigint FOR UPDATE OF r SKIP LOCKED) RETURNING run_id"};
-inline constexpr Statement lives{"lives", "SELECT EXISTS (SELECT 1 FROM (" LIVING ") living WHERE id = $1::text)"};
+inline constexpr Statement is_gone{"is_gone",
+                                   "SELECT EXISTS (SELECT 1 FROM replicas WHERE id = $1::text)"
+                                   " AND NOT EXISTS (SELECT 1 FROM (" LIVING ") living WHERE id = $1::text)"};
 inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
                                         " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL AND r.held_since IS NOT NULL"
                                         " ORDER BY r.run_id LIMIT $1::bigint"};

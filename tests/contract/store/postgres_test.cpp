@@ -165,7 +165,7 @@ TEST_F(PostgresStoreTest, passes_due_and_progress_of_many_at_once_lock_nobody_ou
 TEST_F(PostgresStoreTest, a_name_is_of_one_process_at_a_time) {
   ASSERT_TRUE(wait(store_->join(ReplicaId("r1"))));
   const auto other = another();
-  EXPECT_TRUE(*wait(other->lives(ReplicaId("r1"))));
+  EXPECT_FALSE(*wait(other->is_gone(ReplicaId("r1"))));
 
   const auto refused = wait(other->join(ReplicaId("r1")));
 
@@ -182,7 +182,7 @@ TEST_F(PostgresStoreTest, a_replica_whose_line_broke_lives_again_by_itself) {
       "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN replicas p ON ((l.classid::bigint << 32) | l.objid::bigint) = "
       "p.lock_key");
 
-  ASSERT_TRUE(eventually([&] { return *wait(store_->lives(ReplicaId("r1"))); }));
+  ASSERT_TRUE(eventually([&] { return !*wait(store_->is_gone(ReplicaId("r1"))); }));
   EXPECT_TRUE(wait(store_->orphans(10))->empty());
 }
 

@@ -84,7 +84,7 @@ class ReachedStore final : public Store {
   }
   awaitable<Result<void>> join(ReplicaId replica) override { return store_.join(std::move(replica)); }
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override { return store_.orphans(max); }
-  awaitable<Result<bool>> lives(ReplicaId replica) override { return store_.lives(std::move(replica)); }
+  awaitable<Result<bool>> is_gone(ReplicaId replica) override { return store_.is_gone(std::move(replica)); }
   awaitable<Result<Crowd>> crowd() override { return store_.crowd(); }
   awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::size_t max) override {
     if (turns_are_lost) co_return gone();
