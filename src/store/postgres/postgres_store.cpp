@@ -517,10 +517,11 @@ awaitable<Result<std::shared_ptr<const core::RunDefinition>>> PostgresStore::def
   auto answers = co_await parts_->run(std::move(calls));
   if (!answers) co_return fail(answers.error());
   if ((*answers)[0].empty()) co_return fail(core::run_not_found(run));
-  co_return understood([&] {
-    auto row = (*answers)[0][0];
-    return store::read_definition(store::read_run(row), (*answers)[1], (*answers)[2]);
-  });
+  auto row = (*answers)[0][0];
+  const auto view = understood([&] { return store::read_run(row); });
+  if (!view) co_return fail(view.error());
+  if (view->uuid.value().empty()) co_return fail(core::run_is_foreign(run));
+  co_return understood([&] { return store::read_definition(*view, (*answers)[1], (*answers)[2]); });
 }
 
 awaitable<Result<std::vector<NodeView>>> PostgresStore::nodes(ProjectId project) {

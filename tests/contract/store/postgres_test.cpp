@@ -206,6 +206,7 @@ TEST_F(PostgresStoreTest, a_run_that_another_program_made_is_left_alone) {
   EXPECT_EQ(refused.code, "store.foreign");
   EXPECT_EQ(refused.where, "7:theirs:1");
   EXPECT_EQ(world_->execute("SELECT ctid, xmin, xmax, r FROM comp_runs r"), row) << "nobody has written it, or locked it";
+  EXPECT_EQ(wait(store_->definition(theirs)).error().code, "store.foreign");
   EXPECT_EQ(wait(store_->run(theirs))->record.result, State::started);
   EXPECT_TRUE(wait(store_->tasks(theirs, Fence::none()))->empty());
   EXPECT_EQ((*wait(store_->nodes(ProjectId("theirs"))))[0].state, State::started);
