@@ -202,13 +202,16 @@ inline constexpr Statement adopt_nodes{
     " FROM comp_runs r, unnest($2::text[]) WITH ORDINALITY d(node_id, number)"
     " WHERE r.uuid = $1::text AND c.project_id = r.project_uuid AND c.node_id = d.node_id"
     " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"};
-// It is looked at no more. Its tasks stay as they are, as the reference leaves those of an invalid pipeline.
+// It is looked at no more. Its tasks stay as they are, as the reference leaves those of an invalid pipeline. Its end is told as a commit's is.
 inline constexpr Statement refuse_run{
     "refuse_run",
-    "UPDATE comp_runs r SET result = 'FAILED', ended = clock_timestamp(), last_result_changed = clock_timestamp(),"
+    "WITH refused AS (UPDATE comp_runs r SET result = 'FAILED', ended = clock_timestamp(), last_result_changed = clock_timestamp(),"
     " last_failure = $2::text, open = false, modified = clock_timestamp()"
     " WHERE r.run_id = (SELECT f.run_id FROM comp_runs f WHERE f.run_id = $1::bigint AND " ADOPTABLE("f") " FOR NO KEY UPDATE SKIP LOCKED)"
-    " RETURNING r.run_id"};
+    " RETURNING r.run_id, r.fence, r.result, r.ended),"
+    " told AS (INSERT INTO outbox (run_id, fence, n, created, what, node_id, state, attempt, platform_ok, text, level, at)"
+    " SELECT run_id, fence, 0, ended, 'run_result', '', result, 0, true, '', 20, ended FROM refused)"
+    " SELECT run_id FROM refused"};
 #undef DAG
 #undef HAS_COPIES
 #undef NOT_BEGUN

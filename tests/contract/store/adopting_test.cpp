@@ -277,6 +277,24 @@ TEST_F(Adopting, what_cannot_be_a_run_fails_with_its_reason_and_harms_nobody) {
   EXPECT_EQ(troubles_.size(), cases.size());
 }
 
+TEST_F(Adopting, the_end_of_a_run_that_is_refused_is_told_as_any_other) {
+  project("gone", R"({"a": ["x"]})", {{"a", "{}"}});
+  run_with_copies("gone", R"({"a": ["x"]})");
+
+  EXPECT_TRUE(due().empty());
+  EXPECT_TRUE(due().empty());
+
+  const auto messages = *wait(store_->outbox(0s, 10));
+  ASSERT_EQ(messages.size(), 1u);
+  const auto& message = messages[0];
+  EXPECT_EQ(message.run, key("gone"));
+  EXPECT_EQ(message.metadata, R"({"product_name": "osparc"})");
+  EXPECT_EQ(message.what, (core::Announcement{.what = core::Told::run_result, .state = State::failed, .at = now_}));
+  ASSERT_TRUE(wait(store_->told({{.number = message.id, .fence = message.fence}})));
+  EXPECT_TRUE(wait(store_->outbox(0s, 10))->empty());
+  EXPECT_EQ(sql("SELECT result, open FROM comp_runs"), Rows{"FAILED|f"});
+}
+
 TEST_F(Adopting, a_name_that_no_row_can_have_is_refused_too) {
   project("nul", R"({"a\u0000": []})", {});
   sql(R"(INSERT INTO comp_tasks (project_id, node_id, image) VALUES ('nul', 'a', '{"name":"x"}'))");
