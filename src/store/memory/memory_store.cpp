@@ -228,6 +228,7 @@ Result<Committed> MemoryStore::State::commit(const core::Ticket& ticket, const c
     BATON_ASSERT(record.task < run.tasks.size());
     auto& task = run.tasks[record.task];
     if (task.record.job != record.job) task.progress.reset();
+    if (core::is_final(record.state)) task.progress = 1;
     task.record = record;
     run.changed_tasks.wrote(record.task, ticket.fence);
     view_task(*run.definition, record);

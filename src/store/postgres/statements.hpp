@@ -309,7 +309,9 @@ inline constexpr Statement commit_run{
 inline constexpr Statement commit_tasks{
     "commit_tasks",
     "UPDATE comp_run_snapshot_tasks t SET changed_in = $2::bigint, state = d.state::statetype, state_since = d.state_since,"
-    " attempt = d.attempt, progress = CASE WHEN t.job_id IS NOT DISTINCT FROM d.job_id THEN t.progress END, job_id = d.job_id,"
+    " attempt = d.attempt, progress = CASE WHEN d.state IN " FINAL
+    " THEN 1 WHEN t.job_id IS NOT DISTINCT FROM d.job_id"
+    " THEN t.progress END, job_id = d.job_id,"
     " seen = d.seen, failures = d.failures, lost = d.lost, waiting = d.waiting, ready_since = d.ready_since,"
     " not_before = d.not_before, submitted = d.submitted, start = d.start, \"end\" = d.\"end\", exit_code = d.exit_code,"
     " log = d.log, reused = d.reused, reasons = d.reasons::json, problems = d.problems::json, errors = d.errors::jsonb,"

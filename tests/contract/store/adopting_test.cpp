@@ -170,6 +170,27 @@ TEST_F(Adopting, its_passes_are_those_of_any_run_and_write_the_columns_of_the_re
   EXPECT_EQ(sql("SELECT result, processed >= scheduled FROM comp_runs"), Rows{"PENDING|t"});
 }
 
+TEST_F(Adopting, the_progress_of_its_tasks_is_1_when_they_are_over) {
+  chain();
+  run_with_copies();
+  ASSERT_EQ(due().size(), 1u);
+  core::Decision decision;
+  decision.tasks = {full_record(0)};
+  ASSERT_TRUE(wait(store_->commit(*wait(store_->begin_pass({.run = key(), .replica = ReplicaId("r")})), decision)));
+  for (const auto* table : {"comp_tasks", "comp_run_snapshot_tasks"})
+    EXPECT_EQ(sql("SELECT node_id, state, progress FROM " + std::string(table) + " ORDER BY node_id"),
+              (Rows{"a|SUCCESS|1.00", "b|PUBLISHED|"}));
+  for (const auto state : {State::failed, State::aborted}) {
+    auto over = aborted_task(1);
+    over.state = state;
+    decision.tasks = {over};
+    ASSERT_TRUE(wait(store_->commit(*wait(store_->begin_pass({.run = key(), .replica = ReplicaId("r")})), decision)));
+    for (const auto* table : {"comp_tasks", "comp_run_snapshot_tasks"})
+      EXPECT_EQ(sql("SELECT state, progress FROM " + std::string(table) + " WHERE node_id = 'b'"),
+                Rows{std::string(core::to_db(state)) + "|1.00"});
+  }
+}
+
 TEST_F(Adopting, of_many_that_look_at_once_one_adopts_it) {
   for (const auto* project : {"p", "q", "r"}) {
     chain(project);
