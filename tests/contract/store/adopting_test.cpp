@@ -11,6 +11,7 @@
 namespace baton::test {
 namespace {
 
+using namespace std::string_literals;
 using Rows = std::vector<std::string>;
 
 class Adopting : public testing::Test {
@@ -168,6 +169,26 @@ TEST_F(Adopting, its_passes_are_those_of_any_run_and_write_the_columns_of_the_re
     EXPECT_EQ(sql("SELECT node_id, state, job_id FROM " + std::string(table) + " ORDER BY node_id"),
               (Rows{"a|PENDING|job", "b|PUBLISHED|"}));
   EXPECT_EQ(sql("SELECT result, processed >= scheduled FROM comp_runs"), Rows{"PENDING|t"});
+}
+
+TEST_F(Adopting, the_errors_of_its_tasks_are_of_a_project_and_a_node) {
+  chain();
+  run_with_copies();
+  ASSERT_EQ(due().size(), 1u);
+  auto failed = aborted_task(0);
+  failed.state = State::failed;
+  failed.errors = {{.code = "runtime.exit", .what = "exit 1", .where = "the last line", .way_out = "look at the log"},
+                   {.code = "second", .what = "with a NUL\0."s}};
+  core::Decision decision;
+  decision.tasks = {failed, aborted_task(1)};
+  ASSERT_TRUE(wait(store_->commit(*wait(store_->begin_pass({.run = key(), .replica = ReplicaId("r")})), decision)));
+
+  for (const auto* table : {"comp_tasks", "comp_run_snapshot_tasks"})
+    EXPECT_EQ(sql("SELECT node_id, errors FROM " + std::string(table) + " ORDER BY node_id"),
+              (Rows{R"(a|[{"loc": ["p", "a"], "msg": "exit 1", "type": "runtime.exit"}, )"
+                    R"({"loc": ["p", "a"], "msg": "with a NUL.", "type": "second"}])",
+                    "b|"}));
+  EXPECT_EQ((*wait(store_->tasks(key(), Fence::none())))[0].record.errors, failed.errors);
 }
 
 TEST_F(Adopting, the_progress_of_its_tasks_is_1_when_they_are_over) {
