@@ -210,7 +210,7 @@ class Store : public Records {
   };
   /// Those of the runs whose row may have changed since (their fence has grown, or they are gone).
   virtual awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) = 0;
-  /// What a run is. Errors: store.not_found.
+  /// What a run is. Errors: store.not_found, store.foreign.
   virtual awaitable<Result<std::shared_ptr<const core::RunDefinition>>> definition(core::RunKey run) = 0;
 };
 
