@@ -47,12 +47,15 @@ bool is_modified(const NodeView& node) {
 awaitable<Result<json>> details_of_run(Place& place, ProjectId project, std::optional<RunView> run) {
   const auto nodes = co_await place.store.nodes(project);
   if (!nodes) co_return fail(nodes.error());
-  auto adjacency = json::object();
-  auto states = json::object();
+  json details{{"adjacency_list", json::object()}, {"progress", nullptr}, {"node_states", json::object()}};
+  auto& adjacency = details["adjacency_list"];
+  auto& states = details["node_states"];
   for (const auto& node : *nodes) states[node.node.value()] = node_state(node.state, is_modified(node), json::array());
-  if (!run) co_return json{{"adjacency_list", std::move(adjacency)}, {"progress", nullptr}, {"node_states", std::move(states)}};
+  if (!run) co_return details;
 
   const auto definition = co_await place.store.definition(run->key);
+  if (!definition && definition.error().code == "store.foreign")
+    co_return details;  // nobody has read yet what it is, or ever will
   if (!definition) co_return fail(definition.error());
   const auto tasks = co_await place.store.tasks(run->key, Fence::none());
   if (!tasks) co_return fail(tasks.error());
@@ -74,8 +77,8 @@ awaitable<Result<json>> details_of_run(Place& place, ProjectId project, std::opt
     if (told["progress"].is_number()) done += told["progress"].get<double>();
     states[task.node.value()] = std::move(told);
   }
-  const auto progress = tasks->empty() ? json(nullptr) : json(std::clamp(done / static_cast<double>(tasks->size()), 0.0, 1.0));
-  co_return json{{"adjacency_list", std::move(adjacency)}, {"progress", progress}, {"node_states", std::move(states)}};
+  if (!tasks->empty()) details["progress"] = std::clamp(done / static_cast<double>(tasks->size()), 0.0, 1.0);
+  co_return details;
 }
 
 json details_of_plan(const core::Project& project, const core::Plan& plan, const std::vector<NodeView>& nodes) {

@@ -52,6 +52,8 @@ awaitable<Result<Answer>> list_attempts(Place& place, Call call) {
   std::optional<NodeId> node;
   if (const auto named = call.query.find("node"); named != call.query.end()) node = NodeId(named->second);
   const auto definition = co_await place.store.definition(run->key);
+  if (!definition && definition.error().code == "store.foreign")
+    co_return json_answer(200, {{"attempts", nlohmann::json::array()}});
   if (!definition) co_return fail(definition.error());
   const auto attempts = co_await place.store.attempts(run->key, node);
   if (!attempts) co_return fail(attempts.error());

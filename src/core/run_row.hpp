@@ -97,6 +97,7 @@ void orphan(RunRow& row, Instant now);
 [[nodiscard]] Error project_not_found(const ProjectId& project);
 [[nodiscard]] Error project_of_another(const ProjectId& project);
 [[nodiscard]] Error run_not_found(const RunKey& run);
+[[nodiscard]] Error run_is_foreign(const RunKey& run);
 [[nodiscard]] Error run_fenced(const RunKey& run, bool pending);
 /// Of an answer of begin_pass other than `pass`.
 [[nodiscard]] Error pass_refused(Begun why, const RunKey& run, const RunRow& row, Instant now);

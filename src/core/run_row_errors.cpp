@@ -77,6 +77,13 @@ Error run_not_found(const RunKey& run) {
           .way_out = {}};
 }
 
+Error run_is_foreign(const RunKey& run) {
+  return {.code = "store.foreign",
+          .what = "run " + to_text(run) + " was made by another program, and is not adopted",
+          .where = to_text(run),
+          .way_out = "start it here"};
+}
+
 Error run_fenced(const RunKey& run, bool pending) {
   return {
       .code = "store.fenced", .what = "a newer pass owns run " + to_text(run), .where = pending ? "pending" : "", .way_out = {}};

@@ -166,7 +166,8 @@ class Store : public Records {
   // ---- the pass -------------------------------------------------------------------------------------------------------
   /// Opens a pass: raises the run's fence, counts a failure (cleared by commit), writes wake_at = clock + back-off(failures), and reads.
   /// Errors: store.not_found · store.ended (not open; its mark is cleared) · store.backing_off (`where` = µs until its time) ·
-  /// store.held (held, and no desire: nothing to do).
+  /// store.held (held, and no desire: nothing to do) · store.foreign (another program made it, and it is not adopted: nothing is written;
+  /// adopting it makes it due).
   virtual awaitable<Result<core::Ticket>> begin_pass(BeginPass pass) = 0;
   /// Writes a decision if `ticket.fence` is still the run's highest; then mark, `processed`, `committed`, `open`.
   /// Errors: store.fenced (a newer pass owns the run, or it is gone: act on nothing; `where` = "pending" if its mark still is).
@@ -182,8 +183,8 @@ class Store : public Records {
   /// Marks the open runs whose follower (replica of the last pass) is gone; gives those to publish.
   virtual awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) = 0;
 
-  /// Whether the replica has joined and is not gone.
-  virtual awaitable<Result<bool>> lives(ReplicaId replica) = 0;
+  /// Whether the replica had joined and is gone. Of one that never joined nothing is known: it is not.
+  virtual awaitable<Result<bool>> is_gone(ReplicaId replica) = 0;
 
   // ---- room and turns (R17) -------------------------------------------------------------------------------------------
   virtual awaitable<Result<Crowd>> crowd() = 0;
@@ -211,7 +212,7 @@ class Store : public Records {
   };
   /// Those of the runs whose row may have changed since (their fence has grown, or they are gone).
   virtual awaitable<Result<std::vector<core::RunKey>>> changed(std::vector<Watched> runs) = 0;
-  /// What a run is. Errors: store.not_found.
+  /// What a run is. Errors: store.not_found, store.foreign.
   virtual awaitable<Result<std::shared_ptr<const core::RunDefinition>>> definition(core::RunKey run) = 0;
 };
 

@@ -17,7 +17,9 @@ constexpr std::size_t submit_batch_max = 1000;  // R18
 /// What an answer other than a ticket means for the caller.
 PassResult refused(const Error& error) {
   PassResult result{.error = error};
-  if (error.code == "store.ended" || error.code == "store.held" || error.code == "store.not_found") result.end = PassEnd::over;
+  const auto& code = error.code;
+  if (code == "store.ended" || code == "store.held" || code == "store.not_found" || code == "store.foreign")
+    result.end = PassEnd::over;
   if (error.code == "store.backing_off") {
     result.end = PassEnd::backing_off;
     std::int64_t microseconds = 0;

@@ -29,7 +29,7 @@ struct KnownRun {
 
 enum class PassEnd : std::uint8_t {
   committed,    ///< and acted
-  over,         ///< the run is not open, held without a desire, or gone
+  over,         ///< the run is not open, held without a desire, not ours, or gone
   backing_off,  ///< too early after a failed pass
   fenced,       ///< a newer pass owns the run: nothing was acted on
   unavailable   ///< unknown whether it was written: nothing was acted on

@@ -382,8 +382,8 @@ awaitable<Result<bool>> what_it_made_stands(Store& store, core::RunKey run, cons
   const auto tasks = co_await store.tasks(std::move(run), Fence::none());
   if (!tasks) co_return fail(tasks.error());
   for (const auto& task : *tasks) {
-    const bool only_follows =
-        std::ranges::all_of(task.record.reasons, [](const core::Reason& reason) { return reason.kind == core::ReasonKind::upstream_runs; });
+    const bool only_follows = std::ranges::all_of(
+        task.record.reasons, [](const core::Reason& reason) { return reason.kind == core::ReasonKind::upstream_runs; });
     if (!core::is_final(task.record.state) && (task.record.attempt > 0 || !only_follows)) touched.erase(task.node);
   }
   co_return touched.empty();
@@ -439,20 +439,21 @@ awaitable<Result<Planned>> plan_request(Store& store, Files& files, const Reques
 
 awaitable<Result<Started>> start_run(Runtime& runtime, Store& store, Files& files, Wakeups& wakeups, Request request, Host host) {
   Started started;
+  const auto mine = co_await begun_by(store, request);
+  if (!mine) co_return fail(mine.error());
   auto planned = co_await plan_request(store, files, request);
+  if (*mine) {
+    started.run = (*mine)->key;
+    started.resumed = true;
+    if (planned) started.planned = std::move(*planned);  // else an input has gone: that is nothing to a run that has begun
+    if ((*mine)->open) co_await go_on(wakeups, (*mine)->key);
+    co_return started;
+  }
   if (!planned) co_return fail(planned.error());
   started.planned = std::move(*planned);
   if (!started.planned.restamped.empty()) {
     const auto restamped = co_await store.restamp(request.id, started.planned.restamped);
     static_cast<void>(restamped);  // else they are read again the next time
-  }
-  const auto mine = co_await begun_by(store, request);
-  if (!mine) co_return fail(mine.error());
-  if (*mine) {
-    started.run = (*mine)->key;
-    started.resumed = true;
-    if ((*mine)->open) co_await go_on(wakeups, (*mine)->key);
-    co_return started;
   }
   if (auto error = cannot_run_here(request.project, started.planned.plan, host)) co_return fail(std::move(*error));
 

@@ -1,4 +1,5 @@
-/// Locks of replicas that are gone: they need not be waited for.
+/// Locks of replicas that are gone: they need not be waited for. Those of others than replicas are: theirs are the same names (C§2.4), and
+/// nobody here knows whether such a holder lives.
 #pragma once
 
 #include <string>

@@ -37,6 +37,7 @@ awaitable<Result<std::optional<Newest>>> newest_of(Store& store, ProjectId proje
   if (views->empty()) co_return std::optional<Newest>{};
   const auto view = views->front();
   auto run = co_await run_as_known(store, view);
+  if (!run && run.error().code == "store.foreign") co_return std::optional<Newest>{};
   if (!run) co_return fail(run.error());
   Newest newest{.run = std::move(*run), .unfinished = !core::is_final(view.record.result)};
   for (Index i = 0; i < newest.run.size(); ++i) newest.tasks.emplace(newest.run.definition_of(i).node.id, i);

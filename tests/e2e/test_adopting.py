@@ -92,6 +92,10 @@ class Adopting(Service):
                          [[f"the run cannot be adopted: its nodes wait for each other: {A}, {B}", "t"]])
         self.assertEqual(self.sql("SELECT DISTINCT state FROM comp_tasks"), [["PUBLISHED"]])
         self.eventually(lambda: "run.not_adopted" in replica.text(), "the log says why")
+        status, answer = replica.ask("GET", f"/v2/computations/{PROJECT}?user_id=7")
+        self.assertEqual((status, answer["state"]), (200, "FAILED"), answer)
+        self.assertEqual({node: state["currentStatus"] for node, state in answer["pipeline_details"]["node_states"].items()}, {A: "PUBLISHED", B: "PUBLISHED"})
+        self.assertEqual(replica.ask("GET", f"/v2/computations/{PROJECT}/attempts?user_id=7"), (200, {"attempts": []}))
 
 
 if __name__ == "__main__":

@@ -6,16 +6,17 @@ namespace baton::simulation {
 namespace {
 
 constexpr std::array<std::string_view, call_count> call_names{
-    "(spawned)", "create_run", "wake",   "desire",  "begin_pass", "commit",  "progress", "due",    "join",    "orphans", "lives",
-    "outbox",    "told",       "crowd",  "turns",   "read",       "publish", "receive",  "ack",    "requeue", "acquire", "renew",
-    "unlock",    "until_free", "submit", "observe", "bar",        "cancel",  "release",  "pushes", "tell"};
+    "(spawned)", "create_run", "wake",    "desire",  "begin_pass", "commit", "progress", "due",
+    "join",      "orphans",    "is_gone", "outbox",  "told",       "crowd",  "turns",    "read",
+    "publish",   "receive",    "ack",     "requeue", "acquire",    "renew",  "unlock",   "until_free",
+    "submit",    "observe",    "bar",     "cancel",  "release",    "pushes", "tell"};
 constexpr std::array<std::string_view, fault_count> fault_names{
     "none",           "crash",         "crash, unanswered", "pause",      "pause, unanswered", "refused",         "answer lost",
     "late",           "partly",        "doubled",           "silent",     "message lost",      "message doubled", "message late",
     "channel closed", "lease expired", "stream lost",       "sent again", "cancelled",         "clock jumped",    "failover"};
 
 bool is_store(Call call) { return call >= Call::create_run && call <= Call::read; }
-bool reads(Call call) { return call == Call::read || call == Call::lives || call == Call::outbox || call == Call::crowd; }
+bool reads(Call call) { return call == Call::read || call == Call::is_gone || call == Call::outbox || call == Call::crowd; }
 bool waits(Call call) { return call == Call::receive || call == Call::until_free || call == Call::pushes; }
 bool is_act(Call call) { return call == Call::submit || call == Call::bar || call == Call::cancel || call == Call::release; }
 
@@ -23,13 +24,13 @@ bool is_act(Call call) { return call == Call::submit || call == Call::bar || cal
 bool is_common(Call before, Call call) {
   using enum Call;
   static constexpr std::pair<Call, Call> common[] = {
-      {spawned, wake},     {spawned, receive},   {spawned, acquire},    {spawned, pushes},     {spawned, read},
-      {spawned, join},     {wake, publish},      {receive, acquire},    {acquire, begin_pass}, {begin_pass, observe},
-      {observe, commit},   {commit, unlock},     {commit, submit},      {commit, release},     {submit, unlock},
-      {submit, release},   {release, unlock},    {unlock, ack},         {ack, receive},        {acquire, orphans},
-      {orphans, due},      {orphans, unlock},    {due, unlock},         {unlock, acquire},     {acquire, acquire},
-      {pushes, pushes},    {progress, progress}, {read, read},          {read, create_run},    {spawned, progress},
-      {acquire, lives},    {lives, until_free},  {until_free, acquire}, {spawned, tell},       {tell, told},
+      {spawned, wake},     {spawned, receive},    {spawned, acquire},    {spawned, pushes},     {spawned, read},
+      {spawned, join},     {wake, publish},       {receive, acquire},    {acquire, begin_pass}, {begin_pass, observe},
+      {observe, commit},   {commit, unlock},      {commit, submit},      {commit, release},     {submit, unlock},
+      {submit, release},   {release, unlock},     {unlock, ack},         {ack, receive},        {acquire, orphans},
+      {orphans, due},      {orphans, unlock},     {due, unlock},         {unlock, acquire},     {acquire, acquire},
+      {pushes, pushes},    {progress, progress},  {read, read},          {read, create_run},    {spawned, progress},
+      {acquire, is_gone},  {is_gone, until_free}, {until_free, acquire}, {spawned, tell},       {tell, told},
       {begin_pass, crowd}, {crowd, observe}};
   return std::ranges::find(common, std::pair(before, call)) != std::end(common);
 }

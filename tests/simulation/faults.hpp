@@ -23,7 +23,7 @@ enum class Call : std::uint8_t {
   due,
   join,
   orphans,
-  lives,
+  is_gone,
   outbox,
   told,
   crowd,

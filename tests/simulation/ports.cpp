@@ -161,8 +161,8 @@ awaitable<Result<void>> SimulatedStore::join(ReplicaId replica) {
 awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::orphans(std::size_t max) {
   return ask<std::vector<core::RunKey>>(Call::orphans, {}, [&inner = inner_, max] { return inner.orphans(max); }, found_marked());
 }
-awaitable<Result<bool>> SimulatedStore::lives(ReplicaId replica) {
-  return ask<bool>(Call::lives, replica.value(), [&inner = inner_, replica] { return inner.lives(replica); }, {});
+awaitable<Result<bool>> SimulatedStore::is_gone(ReplicaId replica) {
+  return ask<bool>(Call::is_gone, replica.value(), [&inner = inner_, replica] { return inner.is_gone(replica); }, {});
 }
 awaitable<Result<Crowd>> SimulatedStore::crowd() {
   return ask<Crowd>(Call::crowd, {}, [&inner = inner_] { return inner.crowd(); }, {});

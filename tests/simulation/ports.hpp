@@ -42,7 +42,7 @@ class SimulatedStore final : public Store {
   awaitable<Result<std::vector<core::RunKey>>> due(DuePolicy policy, std::size_t max) override;
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
-  awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<bool>> is_gone(ReplicaId replica) override;
   awaitable<Result<Crowd>> crowd() override;
   awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::uint32_t waiting_max) override;
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override { return inner_.held(max); }

@@ -233,6 +233,7 @@ Result<Committed> MemoryStore::State::commit(const core::Ticket& ticket, const c
     BATON_ASSERT(record.task < run.tasks.size());
     auto& task = run.tasks[record.task];
     if (task.record.job != record.job) task.progress.reset();
+    if (core::is_final(record.state)) task.progress = 1;
     task.record = record;
     run.changed_tasks.wrote(record.task, ticket.fence);
     view_task(*run.definition, record);
@@ -367,8 +368,8 @@ awaitable<Result<void>> MemoryStore::join(ReplicaId replica) {
   co_return Result<void>();
 }
 
-awaitable<Result<bool>> MemoryStore::lives(ReplicaId replica) {
-  co_return state_->joined.contains(replica) && !state_->gone.contains(replica);
+awaitable<Result<bool>> MemoryStore::is_gone(ReplicaId replica) {
+  co_return state_->joined.contains(replica) && state_->gone.contains(replica);
 }
 
 awaitable<Result<Crowd>> MemoryStore::crowd() {

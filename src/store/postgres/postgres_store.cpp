@@ -99,11 +99,8 @@ Begun read_begun(const Rows& rows) {
 Error refusal(const Begun& begun, const RunKey& run) {
   if (begun.step == "ended") return core::pass_refused(core::Begun::ended, run, begun.row, begun.now);
   if (begun.step == "held") return core::pass_refused(core::Begun::held, run, begun.row, begun.now);
-  if (begun.step == "backing off") return core::pass_refused(core::Begun::backing_off, run, begun.row, begun.now);
-  return {.code = "store.damaged",
-          .what = "run " + core::to_text(run) + " was not made by Baton: it has no definition",
-          .where = core::to_text(run),
-          .way_out = "start it here"};
+  BATON_ASSERT(begun.step == "backing off");
+  return core::pass_refused(core::Begun::backing_off, run, begun.row, begun.now);
 }
 
 void read_changes(const Rows& rows, core::Ticket& ticket) {
@@ -119,7 +116,6 @@ void read_changes(const Rows& rows, core::Ticket& ticket) {
 }
 
 Result<core::Ticket> ticket_from(const BeginPass& pass, const std::vector<Rows>& answers) {
-  if (answers[0].empty()) return fail(core::run_not_found(pass.run));
   auto begun = understood([&] { return read_begun(answers[0]); });
   if (!begun) return fail(begun.error());
   if (begun->step != "pass") return fail(refusal(*begun, pass.run));
@@ -292,7 +288,10 @@ awaitable<Result<core::Ticket>> PostgresStore::begin_pass(BeginPass pass) {
   }
   auto answers = co_await parts_->run(std::move(calls));
   if (!answers) co_return fail(answers.error());
-  co_return ticket_from(pass, *answers);
+  if (!(*answers)[0].empty()) co_return ticket_from(pass, *answers);
+  const auto rows = co_await parts_->run(sql::run, key_parameters(pass.run));
+  if (!rows) co_return fail(rows.error());
+  co_return fail(rows->empty() ? core::run_not_found(pass.run) : core::run_is_foreign(pass.run));
 }
 
 awaitable<Result<Committed>> PostgresStore::commit(core::Ticket ticket, core::Decision decision) {
@@ -385,8 +384,8 @@ awaitable<Result<std::vector<RunKey>>> PostgresStore::orphans(std::size_t max) {
   co_return list_of<RunKey>(*rows, store::read_key);
 }
 
-awaitable<Result<bool>> PostgresStore::lives(ReplicaId replica) {
-  auto rows = co_await parts_->run(sql::lives, Parameters(replica.value()));
+awaitable<Result<bool>> PostgresStore::is_gone(ReplicaId replica) {
+  auto rows = co_await parts_->run(sql::is_gone, Parameters(replica.value()));
   if (!rows) co_return fail(rows.error());
   co_return (*rows)[0].truth();
 }
@@ -519,10 +518,11 @@ awaitable<Result<std::shared_ptr<const core::RunDefinition>>> PostgresStore::def
   auto answers = co_await parts_->run(std::move(calls));
   if (!answers) co_return fail(answers.error());
   if ((*answers)[0].empty()) co_return fail(core::run_not_found(run));
-  co_return understood([&] {
-    auto row = (*answers)[0][0];
-    return store::read_definition(store::read_run(row), (*answers)[1], (*answers)[2]);
-  });
+  auto row = (*answers)[0][0];
+  const auto view = understood([&] { return store::read_run(row); });
+  if (!view) co_return fail(view.error());
+  if (view->uuid.value().empty()) co_return fail(core::run_is_foreign(run));
+  co_return understood([&] { return store::read_definition(*view, (*answers)[1], (*answers)[2]); });
 }
 
 awaitable<Result<std::vector<NodeView>>> PostgresStore::nodes(ProjectId project) {

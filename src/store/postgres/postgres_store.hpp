@@ -52,7 +52,7 @@ class PostgresStore final : public Store {
   /// (the line goes through a pool of transactions), store.not_yours (another process lives under this name).
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
-  awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<bool>> is_gone(ReplicaId replica) override;
   awaitable<Result<Crowd>> crowd() override;
   awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::uint32_t waiting_max) override;
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;

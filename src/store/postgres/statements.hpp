@@ -202,13 +202,16 @@ inline constexpr Statement adopt_nodes{
     " FROM comp_runs r, unnest($2::text[]) WITH ORDINALITY d(node_id, number)"
     " WHERE r.uuid = $1::text AND c.project_id = r.project_uuid AND c.node_id = d.node_id"
     " AND NOT EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"};
-// It is looked at no more. Its tasks stay as they are, as the reference leaves those of an invalid pipeline.
+// It is looked at no more. Its tasks stay as they are, as the reference leaves those of an invalid pipeline. Its end is told as a commit's is.
 inline constexpr Statement refuse_run{
     "refuse_run",
-    "UPDATE comp_runs r SET result = 'FAILED', ended = clock_timestamp(), last_result_changed = clock_timestamp(),"
+    "WITH refused AS (UPDATE comp_runs r SET result = 'FAILED', ended = clock_timestamp(), last_result_changed = clock_timestamp(),"
     " last_failure = $2::text, open = false, modified = clock_timestamp()"
     " WHERE r.run_id = (SELECT f.run_id FROM comp_runs f WHERE f.run_id = $1::bigint AND " ADOPTABLE("f") " FOR NO KEY UPDATE SKIP LOCKED)"
-    " RETURNING r.run_id"};
+    " RETURNING r.run_id, r.fence, r.result, r.ended),"
+    " told AS (INSERT INTO outbox (run_id, fence, n, created, what, node_id, state, attempt, platform_ok, text, level, at)"
+    " SELECT run_id, fence, 0, ended, 'run_result', '', result, 0, true, '', 20, ended FROM refused)"
+    " SELECT run_id FROM refused"};
 #undef DAG
 #undef HAS_COPIES
 #undef NOT_BEGUN
@@ -255,14 +258,15 @@ inline constexpr Statement release_held{
     " SELECT is_held, follower FROM clocked"};
 
 // ---- the pass ------------------------------------------------------------------------------------------------------------
+// The row of a run that is not ours is neither written nor locked.
 inline constexpr Statement begin_pass{
     "begin_pass",
-    "WITH held_row AS (SELECT run_id, uuid, open, wake_at, held_since, desire, greatest(failures - $5::integer, 0) AS failures"
-    " FROM comp_runs WHERE " OF_RUN " FOR NO KEY UPDATE),"
+    "WITH held_row AS (SELECT run_id, open, wake_at, held_since, desire, greatest(failures - $5::integer, 0) AS failures"
+    " FROM comp_runs WHERE " OF_RUN " AND uuid IS NOT NULL FOR NO KEY UPDATE),"
     " clocked AS MATERIALIZED (SELECT held_row.*, clock_timestamp() AS now FROM held_row),"
-    " counted AS (SELECT run_id, uuid, open, wake_at, desire, failures, now,"
+    " counted AS (SELECT run_id, open, wake_at, desire, failures, now,"
     " CASE WHEN open AND failures >= 5 THEN coalesce(held_since, now) ELSE held_since END AS held_since FROM clocked),"
-    " judged AS MATERIALIZED (SELECT *, CASE WHEN uuid IS NULL THEN 'not ours' WHEN NOT open THEN 'ended'"
+    " judged AS MATERIALIZED (SELECT *, CASE WHEN NOT open THEN 'ended'"
     " WHEN " RESTS("counted") " THEN 'held' WHEN failures > 0 AND wake_at > now THEN 'backing off' ELSE 'pass' END AS step FROM counted)"
     " UPDATE comp_runs r SET failures = j.failures + (j.step = 'pass')::integer, held_since = j.held_since,"
     " processed = CASE WHEN j.step = 'ended' AND r.scheduled IS NOT NULL THEN greatest(r.processed, r.scheduled) ELSE r.processed END,"
@@ -307,10 +311,15 @@ inline constexpr Statement commit_run{
 inline constexpr Statement commit_tasks{
     "commit_tasks",
     "UPDATE comp_run_snapshot_tasks t SET changed_in = $2::bigint, state = d.state::statetype, state_since = d.state_since,"
-    " attempt = d.attempt, progress = CASE WHEN t.job_id IS NOT DISTINCT FROM d.job_id THEN t.progress END, job_id = d.job_id,"
+    " attempt = d.attempt, progress = CASE WHEN d.state IN " FINAL
+    " THEN 1 WHEN t.job_id IS NOT DISTINCT FROM d.job_id"
+    " THEN t.progress END, job_id = d.job_id,"
     " seen = d.seen, failures = d.failures, lost = d.lost, waiting = d.waiting, ready_since = d.ready_since,"
     " not_before = d.not_before, submitted = d.submitted, start = d.start, \"end\" = d.\"end\", exit_code = d.exit_code,"
-    " log = d.log, reused = d.reused, reasons = d.reasons::json, problems = d.problems::json, errors = d.errors::jsonb,"
+    " log = d.log, reused = d.reused, reasons = d.reasons::json, problems = d.problems::json,"
+    " errors = CASE WHEN d.errors IS NOT NULL THEN (SELECT jsonb_agg(e.entry || jsonb_build_object('loc',"
+    " jsonb_build_array(r.project_uuid, t.node_id)) ORDER BY e.number)"
+    " FROM jsonb_array_elements(d.errors::jsonb) WITH ORDINALITY e(entry, number)) END,"
     " success = d.success::json, success_simulated = d.success_simulated, outputs = d.outputs::json,"
     " modified = clock_timestamp()"
     " FROM comp_runs r, unnest($3::integer[], $4::text[], $5::timestamptz[], $6::integer[], $7::text[], $8::boolean[],"
@@ -456,7 +465,9 @@ inline constexpr Statement forget_ended{
     " AND EXISTS (SELECT 1 FROM comp_runs o WHERE o.project_uuid = r.project_uuid AND o.run_id > r.run_id)"
     " AND NOT EXISTS (SELECT 1 FROM comp_tasks c WHERE c.project_id = r.project_uuid AND c.run_id = r.run_id)"
     " ORDER BY r.ended LIMIT $2::bigint FOR UPDATE OF r SKIP LOCKED) RETURNING run_id"};
-inline constexpr Statement lives{"lives", "SELECT EXISTS (SELECT 1 FROM (" LIVING ") living WHERE id = $1::text)"};
+inline constexpr Statement is_gone{"is_gone",
+                                   "SELECT EXISTS (SELECT 1 FROM replicas WHERE id = $1::text)"
+                                   " AND NOT EXISTS (SELECT 1 FROM (" LIVING ") living WHERE id = $1::text)"};
 inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
                                         " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL AND r.held_since IS NOT NULL"
                                         " ORDER BY r.run_id LIMIT $1::bigint"};

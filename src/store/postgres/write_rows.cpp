@@ -36,17 +36,13 @@ std::string without_nul(std::string text) {
   return text;
 }
 
-// As the reference has it (C§5.7).
+// As the reference has it (C§5.7), but for `loc`: commit_tasks adds project and node.
 std::optional<std::string> reference_errors(const std::vector<Error>& errors) {
   if (errors.empty()) return std::nullopt;
   Writer out;
   out.begin_array();
   for (const auto& error : errors) {
     out.begin_object();
-    out.name("loc");
-    out.begin_array();
-    if (!error.where.empty()) out.value(without_nul(error.where));
-    out.end_array();
     out.field("msg", without_nul(error.what));
     out.field("type", without_nul(error.code));
     out.end_object();

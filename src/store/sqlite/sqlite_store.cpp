@@ -68,8 +68,8 @@ awaitable<Result<void>> SqliteStore::join(ReplicaId replica) {
 awaitable<Result<std::vector<core::RunKey>>> SqliteStore::orphans(std::size_t max) {
   return in_lane([work = work_.get(), max] { return work->orphans(max); });
 }
-awaitable<Result<bool>> SqliteStore::lives(ReplicaId replica) {
-  return in_lane([work = work_.get(), replica = std::move(replica)] { return work->lives(replica); });
+awaitable<Result<bool>> SqliteStore::is_gone(ReplicaId replica) {
+  return in_lane([work = work_.get(), replica = std::move(replica)] { return work->is_gone(replica); });
 }
 awaitable<Result<Crowd>> SqliteStore::crowd() {
   return in_lane([work = work_.get()] { return work->crowd(); });

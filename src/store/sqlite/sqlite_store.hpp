@@ -37,10 +37,10 @@ class SqliteStore final : public Store {
   awaitable<Result<Committed>> commit(core::Ticket ticket, core::Decision decision) override;
   awaitable<Result<void>> write_progress(std::vector<ProgressWrite> writes) override;
   awaitable<Result<std::vector<core::RunKey>>> due(DuePolicy policy, std::size_t max) override;
-  /// The replicas that joined through this object live; every other one is gone, as one process has the file.
+  /// The replicas that joined through this object live; of every other one the runs are orphans, as one process has the file.
   awaitable<Result<void>> join(ReplicaId replica) override;
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override;
-  awaitable<Result<bool>> lives(ReplicaId replica) override;
+  awaitable<Result<bool>> is_gone(ReplicaId replica) override;
   awaitable<Result<Crowd>> crowd() override;
   awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::uint32_t waiting_max) override;
   awaitable<Result<std::vector<RunView>>> held(std::size_t max) override;

@@ -97,12 +97,12 @@ TaskRows::TaskRows(Database& database)
       insert_(database,
               "INSERT INTO comp_run_snapshot_tasks (snapshot_task_id, run_id, node_id, state, state_since, reasons)"
               " VALUES (?, ?, ?, ?, ?, ?)"),
-      update_(
-          database,
-          "UPDATE comp_run_snapshot_tasks SET changed_in = ?2, state = ?3, state_since = ?4, attempt = ?5,"
-          " progress = CASE WHEN job_id IS ?6 THEN progress END, job_id = ?6, seen = ?7, failures = ?8, lost = ?9, waiting = ?10,"
-          " ready_since = ?11, not_before = ?12, submitted = ?13, start = ?14, \"end\" = ?15, exit_code = ?16, log = ?17,"
-          " reused = ?18, reasons = ?19, errors = ?20, success = ?21 WHERE snapshot_task_id = ?1"),
+      update_(database,
+              "UPDATE comp_run_snapshot_tasks SET changed_in = ?2, state = ?3, state_since = ?4, attempt = ?5,"
+              " progress = CASE WHEN ?3 IN ('SUCCESS', 'FAILED', 'ABORTED') THEN 1 WHEN job_id IS ?6 THEN progress END, job_id = "
+              "?6, seen = ?7, failures = ?8, lost = ?9, waiting = ?10,"
+              " ready_since = ?11, not_before = ?12, submitted = ?13, start = ?14, \"end\" = ?15, exit_code = ?16, log = ?17,"
+              " reused = ?18, reasons = ?19, errors = ?20, success = ?21 WHERE snapshot_task_id = ?1"),
       since_(database, "SELECT " TASK_COLUMNS
                        " FROM comp_run_snapshot_tasks WHERE snapshot_task_id BETWEEN ? AND ? AND changed_in > ?"
                        " ORDER BY snapshot_task_id"),

@@ -367,6 +367,7 @@ Result<std::vector<core::RunKey>> SqliteStore::Work::due(DuePolicy policy, std::
 // In memory only: a process that finds nothing to do then writes nothing, and waits for no disk.
 Result<void> SqliteStore::Work::join(const ReplicaId& replica) {
   living_.insert(replica);
+  gone_.erase(replica);
   return {};
 }
 

@@ -29,7 +29,7 @@ class SqliteStore::Work {
   Result<std::vector<core::RunKey>> due(DuePolicy policy, std::size_t max);
   Result<void> join(const ReplicaId& replica);
   Result<std::vector<core::RunKey>> orphans(std::size_t max);
-  Result<bool> lives(const ReplicaId& replica) { return living_.contains(replica); }
+  Result<bool> is_gone(const ReplicaId& replica) { return gone_.contains(replica); }
   Result<Crowd> crowd();
   Result<std::vector<core::RunKey>> give_turns(UserId user, std::uint32_t waiting_max);
   Result<std::vector<RunView>> held(std::size_t max);
@@ -41,7 +41,9 @@ class SqliteStore::Work {
   Result<std::vector<core::AttemptRecord>> attempts(const core::RunKey& run, const std::optional<NodeId>& node);
   Result<std::shared_ptr<const core::RunDefinition>> definition(const core::RunKey& run);
   Result<std::vector<NodeView>> nodes(const ProjectId& project);
-  void declare_gone(const ReplicaId& replica) { living_.erase(replica); }
+  void declare_gone(const ReplicaId& replica) {
+    if (living_.erase(replica) > 0) gone_.insert(replica);
+  }
 
  private:
   template <class Body>
@@ -74,7 +76,7 @@ class SqliteStore::Work {
   Runtime& runtime_;
   core::Instant last_now_{};
   core::Duration last_steady_{};
-  std::set<ReplicaId> living_;
+  std::set<ReplicaId> living_, gone_;                             // of those that joined
   std::set<ReplicaId> introduced_;                                // those whose row is written
   std::shared_ptr<const core::RunDefinition> newest_definition_;  // of the run that was made or read last: never changes
   std::map<core::RunKey, sqlite::CachedRun> cache_;

@@ -267,7 +267,7 @@ TEST(MemoryLocks, know_what_is_held_and_can_end_a_lease_before_its_time) {
   runtime.run(Body::run_it(locks, lock));
 }
 
-// Who is told of a holder asks the store whether that replica lives (free_if_gone): nobody's name must not look like one.
+// Who is told of a holder asks the store whether that replica is gone (free_if_gone): nobody's name must not look like one.
 TEST(MemoryLocks, name_a_replica_only_where_there_is_one_to_name) {
   AsioRuntime runtime;
   MemoryLocks locks([&runtime] { return runtime.steady(); });

@@ -11,6 +11,7 @@
 namespace baton::test {
 namespace {
 
+using namespace std::string_literals;
 using Rows = std::vector<std::string>;
 
 class Adopting : public testing::Test {
@@ -170,6 +171,47 @@ TEST_F(Adopting, its_passes_are_those_of_any_run_and_write_the_columns_of_the_re
   EXPECT_EQ(sql("SELECT result, processed >= scheduled FROM comp_runs"), Rows{"PENDING|t"});
 }
 
+TEST_F(Adopting, the_errors_of_its_tasks_are_of_a_project_and_a_node) {
+  chain();
+  run_with_copies();
+  ASSERT_EQ(due().size(), 1u);
+  auto failed = aborted_task(0);
+  failed.state = State::failed;
+  failed.errors = {{.code = "runtime.exit", .what = "exit 1", .where = "the last line", .way_out = "look at the log"},
+                   {.code = "second", .what = "with a NUL\0."s}};
+  core::Decision decision;
+  decision.tasks = {failed, aborted_task(1)};
+  ASSERT_TRUE(wait(store_->commit(*wait(store_->begin_pass({.run = key(), .replica = ReplicaId("r")})), decision)));
+
+  for (const auto* table : {"comp_tasks", "comp_run_snapshot_tasks"})
+    EXPECT_EQ(sql("SELECT node_id, errors FROM " + std::string(table) + " ORDER BY node_id"),
+              (Rows{R"(a|[{"loc": ["p", "a"], "msg": "exit 1", "type": "runtime.exit"}, )"
+                    R"({"loc": ["p", "a"], "msg": "with a NUL.", "type": "second"}])",
+                    "b|"}));
+  EXPECT_EQ((*wait(store_->tasks(key(), Fence::none())))[0].record.errors, failed.errors);
+}
+
+TEST_F(Adopting, the_progress_of_its_tasks_is_1_when_they_are_over) {
+  chain();
+  run_with_copies();
+  ASSERT_EQ(due().size(), 1u);
+  core::Decision decision;
+  decision.tasks = {full_record(0)};
+  ASSERT_TRUE(wait(store_->commit(*wait(store_->begin_pass({.run = key(), .replica = ReplicaId("r")})), decision)));
+  for (const auto* table : {"comp_tasks", "comp_run_snapshot_tasks"})
+    EXPECT_EQ(sql("SELECT node_id, state, progress FROM " + std::string(table) + " ORDER BY node_id"),
+              (Rows{"a|SUCCESS|1.00", "b|PUBLISHED|"}));
+  for (const auto state : {State::failed, State::aborted}) {
+    auto over = aborted_task(1);
+    over.state = state;
+    decision.tasks = {over};
+    ASSERT_TRUE(wait(store_->commit(*wait(store_->begin_pass({.run = key(), .replica = ReplicaId("r")})), decision)));
+    for (const auto* table : {"comp_tasks", "comp_run_snapshot_tasks"})
+      EXPECT_EQ(sql("SELECT state, progress FROM " + std::string(table) + " WHERE node_id = 'b'"),
+                Rows{std::string(core::to_db(state)) + "|1.00"});
+  }
+}
+
 TEST_F(Adopting, of_many_that_look_at_once_one_adopts_it) {
   for (const auto* project : {"p", "q", "r"}) {
     chain(project);
@@ -275,6 +317,24 @@ TEST_F(Adopting, what_cannot_be_a_run_fails_with_its_reason_and_harms_nobody) {
   }
   EXPECT_TRUE(due().empty());
   EXPECT_EQ(troubles_.size(), cases.size());
+}
+
+TEST_F(Adopting, the_end_of_a_run_that_is_refused_is_told_as_any_other) {
+  project("gone", R"({"a": ["x"]})", {{"a", "{}"}});
+  run_with_copies("gone", R"({"a": ["x"]})");
+
+  EXPECT_TRUE(due().empty());
+  EXPECT_TRUE(due().empty());
+
+  const auto messages = *wait(store_->outbox(0s, 10));
+  ASSERT_EQ(messages.size(), 1u);
+  const auto& message = messages[0];
+  EXPECT_EQ(message.run, key("gone"));
+  EXPECT_EQ(message.metadata, R"({"product_name": "osparc"})");
+  EXPECT_EQ(message.what, (core::Announcement{.what = core::Told::run_result, .state = State::failed, .at = now_}));
+  ASSERT_TRUE(wait(store_->told({{.number = message.id, .fence = message.fence}})));
+  EXPECT_TRUE(wait(store_->outbox(0s, 10))->empty());
+  EXPECT_EQ(sql("SELECT result, open FROM comp_runs"), Rows{"FAILED|f"});
 }
 
 TEST_F(Adopting, a_name_that_no_row_can_have_is_refused_too) {

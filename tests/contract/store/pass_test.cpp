@@ -296,7 +296,18 @@ TEST_P(StoreContract, progress_ends_with_its_attempt_and_begins_anew_with_the_ne
   again.tasks = {ended};
   commit(begin(key), again);
   done(store().write_progress({{.run = key, .task = 0, .job = JobId("job-2"), .progress = 0.75}}));
-  EXPECT_EQ(good(store().tasks(key, Fence::none()))[0].progress, 0.25);
+  EXPECT_EQ(good(store().tasks(key, Fence::none()))[0].progress, 1) << "it is over";
+}
+
+TEST_P(StoreContract, what_is_over_is_all_done_however_it_ended) {
+  const auto key = create();
+  auto failed = aborted_task(1);
+  failed.state = State::failed;
+  core::Decision decision;
+  decision.tasks = {full_record(0), failed, aborted_task(2)};
+  commit(begin(key), decision);
+
+  for (const auto& task : good(store().tasks(key, Fence::none()))) EXPECT_EQ(task.progress, 1) << task.record.task;
 }
 
 TEST_P(StoreContract, progress_is_written_outside_the_fence_and_wakes_nobody) {

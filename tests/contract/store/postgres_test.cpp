@@ -165,7 +165,7 @@ TEST_F(PostgresStoreTest, passes_due_and_progress_of_many_at_once_lock_nobody_ou
 TEST_F(PostgresStoreTest, a_name_is_of_one_process_at_a_time) {
   ASSERT_TRUE(wait(store_->join(ReplicaId("r1"))));
   const auto other = another();
-  EXPECT_TRUE(*wait(other->lives(ReplicaId("r1"))));
+  EXPECT_FALSE(*wait(other->is_gone(ReplicaId("r1"))));
 
   const auto refused = wait(other->join(ReplicaId("r1")));
 
@@ -182,7 +182,7 @@ TEST_F(PostgresStoreTest, a_replica_whose_line_broke_lives_again_by_itself) {
       "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN replicas p ON ((l.classid::bigint << 32) | l.objid::bigint) = "
       "p.lock_key");
 
-  ASSERT_TRUE(eventually([&] { return *wait(store_->lives(ReplicaId("r1"))); }));
+  ASSERT_TRUE(eventually([&] { return !*wait(store_->is_gone(ReplicaId("r1"))); }));
   EXPECT_TRUE(wait(store_->orphans(10))->empty());
 }
 
@@ -201,7 +201,12 @@ TEST_F(PostgresStoreTest, a_run_that_another_program_made_is_left_alone) {
 
   EXPECT_TRUE(wait(store_->due({}, 10))->empty());
 
-  EXPECT_EQ(wait(store_->begin_pass({.run = theirs})).error().code, "store.damaged");
+  const auto row = world_->execute("SELECT ctid, xmin, xmax, r FROM comp_runs r");
+  const auto refused = wait(store_->begin_pass({.run = theirs, .replica = ReplicaId("r1")})).error();
+  EXPECT_EQ(refused.code, "store.foreign");
+  EXPECT_EQ(refused.where, "7:theirs:1");
+  EXPECT_EQ(world_->execute("SELECT ctid, xmin, xmax, r FROM comp_runs r"), row) << "nobody has written it, or locked it";
+  EXPECT_EQ(wait(store_->definition(theirs)).error().code, "store.foreign");
   EXPECT_EQ(wait(store_->run(theirs))->record.result, State::started);
   EXPECT_TRUE(wait(store_->tasks(theirs, Fence::none()))->empty());
   EXPECT_EQ((*wait(store_->nodes(ProjectId("theirs"))))[0].state, State::started);

@@ -107,16 +107,22 @@ TEST_P(StoreContract, a_run_that_is_not_held_cannot_be_released) {
 
 // ---- who lives ----------------------------------------------------------------------------------------------------------
 
-TEST_P(StoreContract, a_replica_lives_from_its_joining_until_it_is_gone) {
-  EXPECT_FALSE(good(store().lives(ReplicaId("r1"))));
+TEST_P(StoreContract, a_replica_is_gone_once_it_had_joined_and_lives_no_more) {
   done(store().join(ReplicaId("r1")));
   done(store().join(ReplicaId("r1")));
-  EXPECT_TRUE(good(store().lives(ReplicaId("r1"))));
-  EXPECT_FALSE(good(store().lives(ReplicaId("r2"))));
+  EXPECT_FALSE(good(store().is_gone(ReplicaId("r1"))));
 
   declare_gone("r1");
 
-  EXPECT_FALSE(good(store().lives(ReplicaId("r1"))));
+  EXPECT_TRUE(good(store().is_gone(ReplicaId("r1"))));
+  done(store().join(ReplicaId("r1")));
+  EXPECT_FALSE(good(store().is_gone(ReplicaId("r1"))));
+}
+
+TEST_P(StoreContract, who_never_joined_is_not_gone) {
+  done(store().join(ReplicaId("r1")));
+  for (const auto* name : {"r2", "", "locked since 2026-11-24 12:00:00.000000+00:00 by director-v2 on host"})
+    EXPECT_FALSE(good(store().is_gone(ReplicaId(name)))) << name;
 }
 
 TEST_P(StoreContract, a_wake_up_tells_who_follows_the_run) {

@@ -344,14 +344,14 @@ TEST_F(PostgresPool, a_store_lives_through_the_death_of_its_server) {
   ASSERT_TRUE(wait(store.join(ReplicaId("r1"))));
   ASSERT_TRUE(wait(store.put_project({.id = ProjectId("p"), .user = UserId(1), .name = "n", .document = "{}"})));
   ASSERT_TRUE(server_->services("kill"));
-  EXPECT_EQ(wait(store.lives(ReplicaId("r1"))).error().code, "store.unavailable");
+  EXPECT_EQ(wait(store.is_gone(ReplicaId("r1"))).error().code, "store.unavailable");
 
   ASSERT_TRUE(server_->services("start"));
 
   EXPECT_TRUE(eventually(
       [&] {
-        const auto lives = wait(store.lives(ReplicaId("r1")));
-        return lives && *lives;
+        const auto gone = wait(store.is_gone(ReplicaId("r1")));
+        return gone && !*gone;
       },
       10s));
   EXPECT_TRUE(wait(store.project(ProjectId("p"))));

@@ -29,17 +29,19 @@ class ReachedStore final : public Store {
  public:
   ReachedStore(World& world, Store& store) : world_(world), store_(store) {}
 
-  bool away = false, refuses = false, turns_are_lost = false;
+  bool away = false, refuses = false, foreign = false, turns_are_lost = false;
   core::Duration commit_takes{}, due_takes{};
   std::function<void()> before_commit = [] {};
   std::function<void(const core::Ticket&)> begun = [](const core::Ticket&) {};
   std::function<bool(const core::Ticket&)> dies = [](const core::Ticket&) { return false; };  ///< true: its process has crashed
-  int passes = 0, wakes = 0, dues = 0, fenced = 0;
+  int looks = 0, passes = 0, wakes = 0, dues = 0, fenced = 0;
   std::shared_ptr<int> looking = std::make_shared<int>(0);  ///< how many are in `due` now; may be shared by replicas
   int looking_most = 0;
 
   awaitable<Result<core::Ticket>> begin_pass(BeginPass pass) override {
     if (away) co_return gone();
+    ++looks;
+    if (foreign) co_return fail({.code = "store.foreign", .what = "another program made it"});
     auto ticket = co_await store_.begin_pass(std::move(pass));
     if (ticket) ++passes;
     if (ticket) begun(*ticket);
@@ -82,7 +84,7 @@ class ReachedStore final : public Store {
   }
   awaitable<Result<void>> join(ReplicaId replica) override { return store_.join(std::move(replica)); }
   awaitable<Result<std::vector<core::RunKey>>> orphans(std::size_t max) override { return store_.orphans(max); }
-  awaitable<Result<bool>> lives(ReplicaId replica) override { return store_.lives(std::move(replica)); }
+  awaitable<Result<bool>> is_gone(ReplicaId replica) override { return store_.is_gone(std::move(replica)); }
   awaitable<Result<Crowd>> crowd() override { return store_.crowd(); }
   awaitable<Result<std::vector<core::RunKey>>> give_turns(UserId user, std::uint32_t waiting_max) override {
     if (turns_are_lost) co_return gone();

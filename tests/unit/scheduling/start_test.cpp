@@ -96,6 +96,23 @@ TEST_F(StampsTest, a_change_of_content_is_a_change_and_nothing_is_kept_of_it) {
   EXPECT_EQ(started.planned.plan.reasons[0].front().kind, core::ReasonKind::output_changed);
 }
 
+TEST_F(StampsTest, the_same_request_joins_its_run_also_when_the_input_has_gone) {
+  request.collection = "collection";
+  const auto first = start();
+  ASSERT_TRUE(first.run);
+  EXPECT_FALSE(first.resumed);
+  files.remove("/in");
+
+  const auto again = start();
+
+  EXPECT_TRUE(again.resumed);
+  EXPECT_EQ(again.run, first.run);
+  request.collection = "another";
+  const auto refused = house.world.look(start_run(replica.runtime, house.store, files, replica.worker.wakeups(), request, {}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "input.missing");
+}
+
 /// c reads /in; b reads what a and c made, and a nothing.
 class UnfinishedTest : public testing::Test {
  protected:

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "house.hpp"
+#include "scheduling/names.hpp"
 
 namespace baton {
 namespace {
@@ -39,6 +40,55 @@ TEST(Worker, a_pass_that_hangs_in_the_backend_does_not_keep_it_open_for_long) {
   EXPECT_FALSE(replica.cluster.closed);
   house.pass_time(2s);
   EXPECT_TRUE(replica.cluster.closed);
+}
+
+TEST(Worker, a_message_of_a_run_that_is_not_ours_comes_once) {
+  House house;
+  auto& replica = house.replica({.manages = false});
+  replica.store.foreign = true;
+  const auto run = house.create({{}});
+  const auto published = house.world.look(replica.broker->publish({run}));
+  ASSERT_TRUE(published.has_value());
+
+  house.pass_time(1h);
+
+  EXPECT_EQ(replica.store.looks, 1);
+  replica.store.foreign = false;  // it was adopted, and that wakes it
+  replica.worker.wakeups().wake(run, {});
+  ASSERT_TRUE(house.ends(run, 1min));
+}
+
+/// The token of the reference (C§2.4) has colons, as ours have.
+constexpr auto of_the_reference = "locked since 2026-11-24 12:00:00.000000+00:00 by director-v2 on host";
+
+TEST(Worker, a_lock_that_is_held_by_no_replica_is_waited_for) {
+  House house;
+  MemoryLock theirs(house.locks, house.runtime, of_the_reference);
+  auto& replica = house.replica({.manages = false});
+  const auto run = house.create({{}});
+  const auto lease = house.world.look(theirs.acquire(run_lock(run), 10s));
+  ASSERT_TRUE(lease.has_value());
+  replica.worker.wakeups().wake(run, {});
+
+  house.pass_time(9s);
+
+  EXPECT_TRUE(house.locks.is_held(run_lock(run)));
+  EXPECT_EQ(replica.store.passes, 0);
+  ASSERT_TRUE(house.ends(run, 5s)) << "it is over by itself";
+}
+
+TEST(Worker, a_manager_that_is_no_replica_keeps_its_lock) {
+  House house;
+  MemoryLock theirs(house.locks, house.runtime, of_the_reference);
+  const auto lease = house.world.look(theirs.acquire(manager_lock(), 1min));
+  ASSERT_TRUE(lease.has_value());
+  auto& replica = house.replica();
+
+  house.pass_time(50s);
+
+  EXPECT_EQ(replica.store.dues, 0);
+  house.pass_time(20s);
+  EXPECT_GT(replica.store.dues, 0);
 }
 
 TEST(Worker, progress_that_was_written_is_told) {
