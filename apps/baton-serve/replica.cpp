@@ -204,7 +204,9 @@ WorkerOptions Replica::worker_options() {
     figures_.written(decision);
   };
   options.concurrency = static_cast<std::uint32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY"));
-  options.passed = [this](const core::RunKey&, const PassResult& result, core::Duration took) { figures_.passed(result.end, took); };
+  options.passed = [this](const core::RunKey&, const PassResult& result, core::Duration took) {
+    figures_.passed(result.end, took);
+  };
   options.changed = [this](const core::RunKey& run) {
     watcher_.changed(run);
     events_.changed(run);

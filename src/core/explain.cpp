@@ -26,7 +26,8 @@ std::string_view meaning_of(const TaskRecord& record) {
   switch (record.waiting) {
     case Waiting::nothing:
     case Waiting::retry: return "";  // said with its time, or over
-    case Waiting::backend: return record.seen ? "its job waits in the backend for its turn" : "the backend has not answered for its job";
+    case Waiting::backend:
+      return record.seen ? "its job waits in the backend for its turn" : "the backend has not answered for its job";
     case Waiting::elsewhere: return "its job runs on another host, which alone can see it";
     case Waiting::cluster: return "its cluster is not ready";
     case Waiting::resources: return "nothing in the backend has the resources that it asks for";

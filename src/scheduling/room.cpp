@@ -28,7 +28,9 @@ awaitable<Room::Allowance> Room::allowance(const core::Run& run, std::uint32_t w
   const auto before = allowed();
   const bool refused = own < waiting_max && (before.room == 0 || before.yields);
   const auto age = counted_once_ ? runtime_.steady() - counted_ : core::Duration::max();
-  const auto lasts = !refused ? core::Duration(count_lasts) : record.has_turn ? core::Duration::zero() : core::Duration(refusal_lasts);
+  const auto lasts = !refused          ? core::Duration(count_lasts)
+                     : record.has_turn ? core::Duration::zero()
+                                       : core::Duration(refusal_lasts);
   if (!counting_ && age >= lasts) co_await count_anew();
   // Later, the last count holds while another coroutine counts, or the store is away; the first one is waited for.
   while (counting_ && !counted_once_) co_await counted_now_->wait();

@@ -169,8 +169,8 @@ awaitable<Result<Crowd>> SimulatedStore::crowd() {
 }
 awaitable<Result<std::vector<core::RunKey>>> SimulatedStore::give_turns(UserId user, std::uint32_t waiting_max) {
   return ask<std::vector<core::RunKey>>(
-      Call::turns, std::to_string(user.value()), [&inner = inner_, user, waiting_max] { return inner.give_turns(user, waiting_max); },
-      found_marked());
+      Call::turns, std::to_string(user.value()),
+      [&inner = inner_, user, waiting_max] { return inner.give_turns(user, waiting_max); }, found_marked());
 }
 awaitable<Result<Woken>> SimulatedStore::release_held(core::RunKey run) {
   return ask<Woken>(

@@ -77,7 +77,8 @@ void Machine::begin(Connection from, Spec spec, Moment now) {
     if (known->status == Status::queued || known->status == Status::lacking) known->connection = from;
     return tell(serials_.at(spec.id), *known);
   }
-  if (gone_.contains(hash_of(spec.id))) return bar_unknown(spec.id, now);  // the one who sent it late is told that it will not begin
+  if (gone_.contains(hash_of(spec.id)))
+    return bar_unknown(spec.id, now);  // the one who sent it late is told that it will not begin
   auto& job = add(spec.id, can_ever(spec) ? Status::queued : Status::lacking);
   const auto serial = serials_.at(spec.id);
   job.connection = from;

@@ -72,7 +72,8 @@ struct StoredRun {
 };
 
 std::uint32_t jobs_that_wait(const StoredRun& run) {
-  const auto count = std::ranges::count(run.tasks, core::State::pending, [](const StoredTask& task) { return task.record.state; });
+  const auto count =
+      std::ranges::count(run.tasks, core::State::pending, [](const StoredTask& task) { return task.record.state; });
   return static_cast<std::uint32_t>(count);
 }
 

@@ -42,8 +42,8 @@ class RunRows {
 
  private:
   Database& database_;
-  Statement by_key_, by_id_, of_project_, open_, in_line_, unfinished_, has_uuid_, iteration_, not_newest_, of_collection_, insert_,
-      update_marks_, update_record_;
+  Statement by_key_, by_id_, of_project_, open_, in_line_, unfinished_, has_uuid_, iteration_, not_newest_, of_collection_,
+      insert_, update_marks_, update_record_;
 };
 
 class ProjectRows {
