@@ -114,12 +114,12 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   options_.written(known.run, decision, ticket->fence);
   const bool left_room = !options_.one_run && room_.committed(known.run, decision);
   const bool gives_turns = !options_.one_run && (decision.no_room_since.has_value() || (left_room && committed->line));
-  auto left_undone = co_await act(run, std::move(decision));
+  const auto left_undone = co_await act(run, std::move(decision));
   PassResult result{.end = PassEnd::committed,
                     .woken = committed->woken,
                     .open = committed->open,
                     .messages = committed->messages,
-                    .error = left_undone ? std::move(left_undone) : observed.trouble};
+                    .error = left_undone ? left_undone : observed.trouble};
   if (gives_turns) result.turns = co_await room_.turns(run.user, waiting_max());
   if (wake_at && committed->open) result.look_again = std::min(*wake_at - ticket->now, settles_in);
   co_return result;

@@ -386,7 +386,8 @@ awaitable<Result<bool>> what_it_made_stands(Store& store, core::RunKey run, cons
         task.record.reasons, [](const core::Reason& reason) { return reason.kind == core::ReasonKind::upstream_runs; });
     if (!core::is_final(task.record.state) && (task.record.attempt > 0 || !only_follows)) touched.erase(task.node);
   }
-  co_return touched.empty();
+  const bool stands = touched.empty();
+  co_return stands;
 }
 
 /// The unfinished run of the project, if it does what is asked for, and can still. One that only owes something is woken: that is done beside a new run.
