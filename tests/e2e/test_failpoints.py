@@ -140,6 +140,26 @@ class Stopped(Dying):
         self.assertIsNone(other.process.poll(), other.text())
         self.check()
 
+    def test_a_replica_that_is_stopped_between_commit_and_act_begins_nothing_that_has_ended_meanwhile(self):
+        stale = self.serve(binary=FAILING, BATON_FAILPOINT="commit-before-submit", BATON_FAILPOINT_STOPS="1", BATON_LOCK_LIFE="1s")
+        request = self.put(stale, self.two_steps())
+        project = request["project_id"]
+        self.assertEqual(self.send(stale, "POST", "/v2/computations", request), 201)
+        self.eventually(lambda: self.is_stopped(stale), "it stands between commit and submit")
+
+        other = self.serve(BATON_LOCK_LIFE="1s")
+        self.assertEqual(self.wait_for_the_end(project), "SUCCESS", self.log_of_all())
+        self.eventually(lambda: self.sql("SELECT 1 FROM comp_runs WHERE open") == [], "all is released")
+        before = self.rows(project)
+        stale.kill(signal.SIGCONT)
+
+        journal = self.folder / ".baton/jobs.log"
+        self.eventually(lambda: b" barred " in journal.read_bytes(), "what it sends late is barred")
+        self.eventually(lambda: self.sql("SELECT 1 FROM comp_runs WHERE open") == [], "and released once more")
+        self.assertEqual(self.rows(project), before)
+        self.assertIsNone(other.process.poll(), other.text())
+        self.check()
+
     def is_stopped(self, replica):
         return Path(f"/proc/{replica.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
