@@ -235,7 +235,7 @@ ManagerOptions Replica::manager_options() {
   ManagerOptions options;
   options.interval = setup_.settings.duration("BATON_SCHEDULING_INTERVAL");
   options.lock_life = setup_.settings.duration("BATON_LOCK_LIFE");
-  options.waiting_max = 2 * backend_.slots();
+  options.waiting_max = waiting_max_of(backend_.slots());
   options.trouble = [this](const Error& error) { journal_.trouble("manager", error); };
   return options;
 }

@@ -142,7 +142,9 @@ awaitable<core::Policy> Pass::policy_for(const KnownRun& known, core::Instant st
   co_return policy;
 }
 
-std::uint32_t Pass::waiting_max() const { return options_.waiting_max > 0 ? options_.waiting_max : 2 * backend_.slots(); }
+std::uint32_t Pass::waiting_max() const {
+  return options_.waiting_max > 0 ? options_.waiting_max : waiting_max_of(backend_.slots());
+}
 
 /// Loss of the lock stops the writing. A lease that runs low is renewed; a lock service that is away leaves the fence alone to protect.
 awaitable<bool> Pass::still_ours(std::optional<Lease>& lease) {

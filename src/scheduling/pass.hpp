@@ -48,7 +48,7 @@ struct PassResult {
 struct PassOptions {
   ReplicaId replica;
   core::Policy policy;
-  std::uint32_t waiting_max = 0;  ///< jobs of a user handed over and not begun, at most (R17); 0 = 2 x slots of the backend
+  std::uint32_t waiting_max = 0;  ///< jobs of a user handed over and not begun, at most (R17); 0: as waiting_max_of says
   bool one_run = false;           ///< only one run at a time is visited, and nobody gives room to others: theirs is not counted
   core::Duration lock_life = std::chrono::seconds(10);
   /// Told of each decision that was written, before it is acted on: the run as it was, and what became of it.

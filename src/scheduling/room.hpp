@@ -12,6 +12,9 @@
 
 namespace baton {
 
+/// As many jobs of a user may wait in a backend with so many slots.
+[[nodiscard]] constexpr std::uint32_t waiting_max_of(std::uint32_t slots) { return 2 * slots; }
+
 /// What one replica knows of it: what the store has counted, about once a second, and what this replica's own passes have changed since. It is
 /// not exact, nor need it be: passes elsewhere may hand over a few jobs more.
 class Room {

@@ -122,15 +122,19 @@ class Failpoints(Dying):
 
 
 class Stopped(Dying):
-    def test_a_replica_that_is_stopped_before_its_commit_is_fenced_when_it_goes_on(self):
-        stale = self.serve(binary=FAILING, BATON_FAILPOINT="before-commit", BATON_FAILPOINT_STOPS="1", BATON_LOCK_LIFE="1s")
+    def one_that_stands_while_the_other_runs_to_the_end(self, failpoint):
+        """(the replica that is stopped at the failpoint in a run's first pass, the one that has run it, the project)"""
+        stale = self.serve(binary=FAILING, BATON_FAILPOINT=failpoint, BATON_FAILPOINT_STOPS="1", BATON_LOCK_LIFE="1s")
         request = self.put(stale, self.two_steps())
-        project = request["project_id"]
         self.assertEqual(self.send(stale, "POST", "/v2/computations", request), 201)
-        self.eventually(lambda: self.is_stopped(stale), "it stands before its commit")
+        self.eventually(lambda: self.is_stopped(stale), f"it stands at {failpoint}")
 
         other = self.serve(BATON_LOCK_LIFE="1s")
-        self.assertEqual(self.wait_for_the_end(project), "SUCCESS", self.log_of_all())
+        self.assertEqual(self.wait_for_the_end(request["project_id"]), "SUCCESS", self.log_of_all())
+        return stale, other, request["project_id"]
+
+    def test_a_replica_that_is_stopped_before_its_commit_is_fenced_when_it_goes_on(self):
+        stale, other, project = self.one_that_stands_while_the_other_runs_to_the_end("before-commit")
         self.check()
         before = self.rows(project)
         stale.kill(signal.SIGCONT)
@@ -141,14 +145,7 @@ class Stopped(Dying):
         self.check()
 
     def test_a_replica_that_is_stopped_between_commit_and_act_begins_nothing_that_has_ended_meanwhile(self):
-        stale = self.serve(binary=FAILING, BATON_FAILPOINT="commit-before-submit", BATON_FAILPOINT_STOPS="1", BATON_LOCK_LIFE="1s")
-        request = self.put(stale, self.two_steps())
-        project = request["project_id"]
-        self.assertEqual(self.send(stale, "POST", "/v2/computations", request), 201)
-        self.eventually(lambda: self.is_stopped(stale), "it stands between commit and submit")
-
-        other = self.serve(BATON_LOCK_LIFE="1s")
-        self.assertEqual(self.wait_for_the_end(project), "SUCCESS", self.log_of_all())
+        stale, other, project = self.one_that_stands_while_the_other_runs_to_the_end("commit-before-submit")
         self.eventually(lambda: self.sql("SELECT 1 FROM comp_runs WHERE open") == [], "all is released")
         before = self.rows(project)
         stale.kill(signal.SIGCONT)

@@ -183,7 +183,7 @@ struct Replica {
     options.interval = 2s;
     options.lock_life = s.scenario.lock_life;
     options.due.lost = 3s;
-    options.waiting_max = 2 * s.scenario.cluster.slots;
+    options.waiting_max = waiting_max_of(s.scenario.cluster.slots);
     return options;
   }
   static RelayOptions relay_options() {

@@ -72,8 +72,8 @@ struct StoredRun {
 };
 
 std::uint32_t jobs_that_wait(const StoredRun& run) {
-  const auto count =
-      std::ranges::count(run.tasks, core::State::pending, [](const StoredTask& task) { return task.record.state; });
+  constexpr core::StateSet waiting{core::State::pending, core::State::waiting_for_resources};
+  const auto count = std::ranges::count_if(run.tasks, [&](const StoredTask& task) { return waiting.has(task.record.state); });
   return static_cast<std::uint32_t>(count);
 }
 

@@ -435,7 +435,7 @@ inline constexpr Statement orphans{
 inline constexpr Statement crowd{
     "crowd",
     "SELECT r.user_id, r.project_uuid, r.iteration, count(*) FROM comp_task_attempts a"
-    " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state = 'PENDING'"
+    " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state IN ('PENDING', 'WAITING_FOR_RESOURCES')"
     " JOIN comp_runs r ON r.run_id = a.run_id WHERE a.outcome = 'open' AND r.open AND NOT " RESTS("r") " GROUP BY r.run_id"};
 inline constexpr Statement in_line{
     "in_line",
@@ -445,7 +445,7 @@ inline constexpr Statement in_line{
 inline constexpr Statement give_turns{
     "give_turns",
     "WITH taken AS (SELECT (SELECT count(*) FROM comp_runs r JOIN comp_task_attempts a ON a.run_id = r.run_id AND a.outcome = 'open'"
-    " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state = 'PENDING'"
+    " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state IN ('PENDING', 'WAITING_FOR_RESOURCES')"
     " WHERE r.user_id = $1::bigint AND r.open AND NOT " RESTS("r") ")"
     " + (SELECT count(*) FROM comp_runs r WHERE r.user_id = $1::bigint AND r.no_room_since IS NOT NULL AND r.has_turn AND r.open"
     " AND NOT " RESTS("r") ") AS places),"

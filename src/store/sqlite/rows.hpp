@@ -76,13 +76,13 @@ class TaskRows {
   std::vector<core::TaskRecord> records(RunId run, Fence since);
   std::vector<TaskView> views(RunId run, Fence since);
   void write_progress(RunId run, const ProgressWrite& write);
-  std::uint32_t count_pending(RunId run);
+  std::uint32_t count_waiting(RunId run);
 
  private:
   template <class Take>
   void walk(RunId run, Fence since, Take take);
   Database& database_;
-  Statement insert_, update_, since_, progress_, pending_;
+  Statement insert_, update_, since_, progress_, waiting_;
 };
 
 using AttemptKey = std::pair<Index, std::int32_t>;  ///< task and attempt

@@ -99,8 +99,8 @@ TaskRows::TaskRows(Database& database)
               " VALUES (?, ?, ?, ?, ?, ?)"),
       update_(database,
               "UPDATE comp_run_snapshot_tasks SET changed_in = ?2, state = ?3, state_since = ?4, attempt = ?5,"
-              " progress = CASE WHEN ?3 IN ('SUCCESS', 'FAILED', 'ABORTED') THEN 1 WHEN job_id IS ?6 THEN progress END, job_id = "
-              "?6, seen = ?7, failures = ?8, lost = ?9, waiting = ?10,"
+              " progress = CASE WHEN ?3 IN ('SUCCESS', 'FAILED', 'ABORTED') THEN 1 WHEN job_id IS ?6 THEN progress END,"
+              " job_id = ?6, seen = ?7, failures = ?8, lost = ?9, waiting = ?10,"
               " ready_since = ?11, not_before = ?12, submitted = ?13, start = ?14, \"end\" = ?15, exit_code = ?16, log = ?17,"
               " reused = ?18, reasons = ?19, errors = ?20, success = ?21 WHERE snapshot_task_id = ?1"),
       since_(database, "SELECT " TASK_COLUMNS
@@ -110,8 +110,9 @@ TaskRows::TaskRows(Database& database)
                 "UPDATE comp_run_snapshot_tasks SET progress = ?2 WHERE snapshot_task_id = ?1 AND job_id = ?3"
                 " AND state IN ('PENDING', 'WAITING_FOR_CLUSTER', 'WAITING_FOR_RESOURCES', 'RUNNING')"
                 " AND (progress IS NULL OR progress < ?2)"),
-      pending_(database,
-               "SELECT count(*) FROM comp_run_snapshot_tasks WHERE snapshot_task_id BETWEEN ? AND ? AND state = 'PENDING'") {}
+      waiting_(database,
+               "SELECT count(*) FROM comp_run_snapshot_tasks WHERE snapshot_task_id BETWEEN ? AND ?"
+               " AND state IN ('PENDING', 'WAITING_FOR_RESOURCES')") {}
 
 void TaskRows::insert(RunId run, const core::TaskDefinition& definition, const core::TaskRecord& record) {
   insert_.run(task_id(run, record.task), run.value(), definition.node.id.value(), core::to_db(record.state), record.state_since,
@@ -149,8 +150,8 @@ void TaskRows::write_progress(RunId run, const ProgressWrite& write) {
   progress_.run(task_id(run, write.task), std::clamp(write.progress, 0.0, 1.0), write.job.value());
 }
 
-std::uint32_t TaskRows::count_pending(RunId run) {
-  auto rows = pending_.rows(task_id(run, 0), task_id(RunId(run.value() + 1), 0) - 1);
+std::uint32_t TaskRows::count_waiting(RunId run) {
+  auto rows = waiting_.rows(task_id(run, 0), task_id(RunId(run.value() + 1), 0) - 1);
   return rows.next() ? static_cast<std::uint32_t>(rows.number()) : 0;
 }
 

@@ -395,7 +395,7 @@ Result<Crowd> SqliteStore::Work::crowd() {
     Crowd crowd;
     for (const auto& run : runs_.open_ones()) {
       if (core::rests(run.row)) continue;
-      if (const auto jobs = tasks_.count_pending(run.id); jobs > 0) crowd.runs.push_back({run.key, jobs});
+      if (const auto jobs = tasks_.count_waiting(run.id); jobs > 0) crowd.runs.push_back({run.key, jobs});
       if (core::is_in_line(run.row)) ++crowd.in_line[run.key.user];
     }
     return crowd;
@@ -408,7 +408,7 @@ Result<std::vector<core::RunKey>> SqliteStore::Work::give_turns(UserId user, std
     std::size_t taken = 0;
     for (const auto& open : runs_.open_ones()) {
       if (open.key.user != user || core::rests(open.row)) continue;
-      taken += tasks_.count_pending(open.id) + (core::has_turn(open.row) ? 1 : 0);
+      taken += tasks_.count_waiting(open.id) + (core::has_turn(open.row) ? 1 : 0);
       if (core::is_in_line(open.row)) waiting.emplace(*open.row.record.no_room_since, open.key);
     }
     const auto time = now();

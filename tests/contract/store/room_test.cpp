@@ -98,6 +98,20 @@ TEST_P(StoreRoom, no_more_turns_are_given_than_there_is_room_now) {
   EXPECT_EQ(turns(1, 4), Keys{waits});
 }
 
+TEST_P(StoreRoom, jobs_that_lack_resources_wait_as_well) {
+  const auto lacks = crowded("p", 1, 1, false);
+  core::Decision decision;
+  auto record = pending_task(0, "p0");
+  record.state = core::State::waiting_for_resources;
+  decision.tasks = {record};
+  commit(begin(lacks), decision);
+  const auto waits = crowded("q", 1, 0);
+
+  EXPECT_EQ(jobs(), (std::map<RunKey, std::uint32_t>{{lacks, 1}}));
+  EXPECT_TRUE(turns(1, 1).empty());
+  EXPECT_EQ(turns(1, 2), Keys{waits});
+}
+
 TEST_P(StoreRoom, a_commit_tells_whether_others_of_the_user_stand_in_line) {
   const auto key = crowded("p", 1, 1);
   crowded("q", 2, 1);

@@ -393,7 +393,7 @@ inline Replica::Replica(House& h, std::string own_name, Options own_options)
       cluster(h.world, *backend),
       events(h.world),
       relay(runtime, store, events, {}),
-      manager(runtime, store, queue, lock, {.waiting_max = 2 * cluster.slots()}, &relay),
+      manager(runtime, store, queue, lock, {.waiting_max = waiting_max_of(cluster.slots())}, &relay),
       worker(runtime, store, queue, lock, cluster, worker_options()) {}
 
 inline awaitable<void> Replica::serve(Replica& replica) {

@@ -74,6 +74,19 @@ TEST_F(RoomTest, large_runs_beside_each_other_leave_each_other_in_peace) {
   EXPECT_LT(replica.store.passes - passes, 20);
 }
 
+TEST_F(RoomTest, jobs_that_nothing_can_run_leave_those_behind_them_in_peace) {
+  auto& replica = house.replica();
+  for (int i = 0; i < 10; ++i) house.fates["t" + std::to_string(i)].lacking = true;
+  start(replica, "large", 10);
+  start(replica, "small", 1);
+  house.pass_time(30s);
+  const auto passes = replica.store.passes;
+
+  house.pass_time(3min);
+
+  EXPECT_LT(replica.store.passes - passes, 60);
+}
+
 TEST_F(RoomTest, the_machine_is_kept_busy_by_turns) {
   auto& replica = house.replica();
   house.fates["t0"].runs = 1s;

@@ -84,6 +84,19 @@ TEST_F(StampsTest, what_was_touched_is_read_once) {
   EXPECT_EQ(reads_of_a_start(), 0u);
 }
 
+TEST_F(StampsTest, a_file_that_anybody_reads_by_content_is_read_by_content) {
+  auto& inputs = request.project.nodes[0].inputs;
+  inputs = {{"times", core::FileInput{.path = "/in", .by_stat = true}}, {"i", core::FileInput{.path = "/in"}}};
+  succeed(start());
+  files.advance(3s);
+  files.touch("/in");
+  EXPECT_FALSE(start().run);
+
+  files.write("/in", "other");
+
+  EXPECT_TRUE(start().run);
+}
+
 TEST_F(StampsTest, a_change_of_content_is_a_change_and_nothing_is_kept_of_it) {
   succeed(start());
   files.advance(3s);
