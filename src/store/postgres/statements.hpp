@@ -435,7 +435,8 @@ inline constexpr Statement orphans{
 inline constexpr Statement crowd{
     "crowd",
     "SELECT r.user_id, r.project_uuid, r.iteration, count(*) FROM comp_task_attempts a"
-    " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state IN ('PENDING', 'WAITING_FOR_RESOURCES')"
+    " JOIN comp_run_snapshot_tasks t ON t.run_id = a.run_id AND t.task = a.task AND t.state IN ('PENDING', "
+    "'WAITING_FOR_RESOURCES')"
     " JOIN comp_runs r ON r.run_id = a.run_id WHERE a.outcome = 'open' AND r.open AND NOT " RESTS("r") " GROUP BY r.run_id"};
 inline constexpr Statement in_line{
     "in_line",

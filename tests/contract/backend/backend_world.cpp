@@ -1,5 +1,8 @@
 #include "backend_world.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include "core/key.hpp"
 
 namespace baton::test {
@@ -45,5 +48,14 @@ core::Observation look(BackendWorld& world, Backend& backend, const core::Job& j
   return until(world, backend, job, [](const core::Observation&) { return true; });
 }
 bool ended(const core::Observation& seen) { return seen.seen == core::Seen::done || seen.seen == core::Seen::erred; }
+
+bool eventually(const std::function<bool()>& fact) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!fact()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
 
 }  // namespace baton::test

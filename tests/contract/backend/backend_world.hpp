@@ -65,5 +65,7 @@ core::Observation until(BackendWorld& world, Backend& backend, const core::Job& 
 core::Observation until(BackendWorld& world, Backend& backend, const core::Job& job, core::Seen wanted);
 core::Observation look(BackendWorld& world, Backend& backend, const core::Job& job);
 bool ended(const core::Observation& seen);
+/// Whether `fact` holds within 10 s.
+bool eventually(const std::function<bool()>& fact);
 
 }  // namespace baton::test

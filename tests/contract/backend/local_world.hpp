@@ -48,8 +48,6 @@ class LocalWorld final : public BackendWorld {
 /// A job's step, to be changed before it is submitted.
 core::Step& step_of(core::Job& job);
 std::string text_of(const std::string& path);
-/// Whether `fact` holds within 10 s.
-bool eventually(const std::function<bool()>& fact);
 bool is_alive(pid_t pid);
 
 }  // namespace baton::test
