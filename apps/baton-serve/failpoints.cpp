@@ -6,6 +6,8 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -44,6 +46,8 @@ void failpoint(std::string_view name, const core::RunKey& run) {
   const auto at = wanted.find('@');
   if (wanted.substr(0, at) != name) return;
   if (at != std::string_view::npos && wanted.substr(at + 1) != run.project.value()) return;
+  static const char* const throws = std::getenv("BATON_FAILPOINT_THROWS");
+  if (throws != nullptr) throw std::runtime_error("a fault at " + std::string(name));
   static const char* const stops = std::getenv("BATON_FAILPOINT_STOPS");
   if (stops == nullptr) ::kill(::getpid(), SIGKILL);
   static bool stopped = false;

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "backend/local/local_backend.hpp"
 #include "core/states.hpp"
 #include "lock/redis/redis_lock.hpp"
 #include "queue/rabbitmq/rabbit_queue.hpp"
@@ -17,7 +18,7 @@ telemetry::Counter& passes(telemetry::Metrics& metrics, const char* end) {
 
 }  // namespace
 
-Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const RedisLock& lock)
+Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const RedisLock& lock, const local::LocalBackend& backend)
     : committed_(passes(metrics_, "committed")),
       over_(passes(metrics_, "over")),
       backing_off_(passes(metrics_, "backing_off")),
@@ -26,7 +27,8 @@ Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const Red
       submitted_(metrics_.counter("baton_jobs_submitted_total", "Jobs handed to the backend.")),
       ended_(metrics_.counter("baton_attempts_ended_total", "Attempts whose end was written.")),
       stalls_(metrics_.counter("baton_loop_stalls_total", "Times that the loop stood still for 50 ms or more.")),
-      took_(metrics_.histogram("baton_pass_seconds", "How long a pass took.")) {
+      took_(metrics_.histogram("baton_pass_seconds", "How long a pass took.")),
+      waited_(metrics_.histogram("baton_wake_up_seconds", "How long a wake-up waited for the pass that answered it.")) {
   metrics_.gauge("baton_queue_consumers_alive", "1 while the shared queue is consumed.",
                  [&queue] { return queue.is_consuming() ? 1.0 : 0.0; });
   metrics_.gauge("baton_queue_deliveries_held", "Messages that are not settled.",
@@ -38,6 +40,8 @@ Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const Red
                    [&lock] { return static_cast<double>(lock.counts().lost); });
   metrics_.counted("baton_locks_held_total", "Locks that another had.",
                    [&lock] { return static_cast<double>(lock.counts().held); });
+  metrics_.counted("baton_claims_refused_total", "Jobs sent too late: barred before, they begin nothing.",
+                   [&backend] { return static_cast<double>(backend.claims_refused()); });
   metrics_.gauge("baton_store_connections_used", "Connections of the pool that are lent.",
                  [&store] { return static_cast<double>(store.figures().in_use); });
   metrics_.gauge("baton_store_waiting", "Calls that wait for a connection.",
@@ -72,9 +76,10 @@ void Figures::show_backlog(const char* name, const char* help, double (*figure)(
   metrics_.gauge(name, help, [this, figure] { return backlog_ ? figure(*backlog_) : unknown; });
 }
 
-void Figures::passed(PassEnd end, core::Duration took) {
+void Figures::passed(const PassResult& result, core::Duration took) {
   took_.record(took);
-  switch (end) {
+  if (result.waited) waited_.record(*result.waited);
+  switch (result.end) {
     case PassEnd::committed: return committed_.add();
     case PassEnd::over: return over_.add();
     case PassEnd::backing_off: return backing_off_.add();

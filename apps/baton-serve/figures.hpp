@@ -12,15 +12,18 @@
 namespace baton {
 class RabbitQueue;
 class RedisLock;
+namespace local {
+class LocalBackend;
+}
 }  // namespace baton
 
 namespace baton::serve {
 
 class Figures {
  public:
-  Figures(const PostgresStore& store, const RabbitQueue& queue, const RedisLock& lock);
+  Figures(const PostgresStore& store, const RabbitQueue& queue, const RedisLock& lock, const local::LocalBackend& backend);
 
-  void passed(PassEnd end, core::Duration took);
+  void passed(const PassResult& result, core::Duration took);
   void written(const core::Decision& decision);
   void stalled(core::Duration by);
   /// Of the database and the shared queue, which all replicas have in common; none: they were asked and did not answer.
@@ -36,7 +39,7 @@ class Figures {
   telemetry::Metrics metrics_;
   telemetry::Counter &committed_, &over_, &backing_off_, &fenced_, &unavailable_;
   telemetry::Counter &submitted_, &ended_, &stalls_;
-  telemetry::Histogram& took_;
+  telemetry::Histogram &took_, &waited_;
 };
 
 }  // namespace baton::serve

@@ -17,6 +17,7 @@
 #include "failpoints.hpp"
 #endif
 #include "interrupts.hpp"
+#include "machine.hpp"
 #include "replica.hpp"
 #include "store/postgres/migrate.hpp"
 
@@ -41,10 +42,7 @@ int tell(const Error& error) {
 }
 
 std::string replica_id(Runtime& runtime) {
-  std::string host(256, '\0');
-  if (::gethostname(host.data(), host.size() - 1) != 0) host = "host";
-  host.resize(host.find('\0') == std::string::npos ? host.size() : host.find('\0'));
-  return host + '-' + std::to_string(::getpid()) + '-' + runtime.uuid().substr(0, 8);
+  return host_name() + '-' + std::to_string(::getpid()) + '-' + runtime.uuid().substr(0, 8);
 }
 
 awaitable<void> run_replica(serve::Replica& replica, int& code) {
@@ -54,7 +52,8 @@ awaitable<void> run_replica(serve::Replica& replica, int& code) {
     co_return;
   }
   print(stdout, "serving on port " + std::to_string(replica.port()) + '\n');
-  co_await replica.serve();
+  const auto served = co_await replica.serve();
+  if (!served) code = tell(served.error());
 }
 
 int run_serve(AsioRuntime& runtime, settings::Settings settings, std::string id) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/token.hpp"
+#include "backend/local/identity.hpp"
 #include "machine.hpp"
 #include "store/postgres/migrate.hpp"
 
@@ -167,7 +168,7 @@ Replica::Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log)
       events_(runtime, runtime.io().get_executor(), events_of(queue_of(setup_, journal_), journal_)),
       files_(runtime),
       backend_(runtime, runtime.io().get_executor(), backend_of(setup_)),
-      figures_(store_, queue_, lock_),
+      figures_(store_, queue_, lock_, backend_),
       limits_(setup_.settings.number("BATON_OUTBOX_MAX"), setup_.settings.number("BATON_OPEN_RUNS_MAX")),
       watcher_(runtime, store_),
       relay_(runtime, store_, events_, relay_options()),
@@ -204,9 +205,7 @@ WorkerOptions Replica::worker_options() {
     figures_.written(decision);
   };
   options.concurrency = static_cast<std::uint32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY"));
-  options.passed = [this](const core::RunKey&, const PassResult& result, core::Duration took) {
-    figures_.passed(result.end, took);
-  };
+  options.passed = [this](const core::RunKey&, const PassResult& result, core::Duration took) { figures_.passed(result, took); };
   options.changed = [this](const core::RunKey& run) {
     watcher_.changed(run);
     events_.changed(run);
@@ -259,13 +258,19 @@ awaitable<Result<void>> Replica::start() {
                       .where = database.database,
                       .way_out = "run `baton migrate`, or leave BATON_MIGRATE at 1"});
   }
-  auto joined = co_await store_.join(ReplicaId(setup_.replica));
+  auto identity = local::identity_of(setup_.state, runtime_.uuid());
+  if (!identity) co_return fail(std::move(identity.error()));
+  auto joined = co_await store_.join_at({.id = std::move(*identity),
+                                         .host = host_name(),
+                                         .folder = setup_.state,
+                                         .moved = setup_.settings.truth("BATON_STATE_MOVED")},
+                                        ReplicaId(setup_.replica), [this](const Error& why) { end_for(why); });
   if (!joined) co_return fail(std::move(joined.error()));
   lock_.start();
   co_return server_.listen();
 }
 
-awaitable<void> Replica::serve() {
+awaitable<Result<void>> Replica::serve() {
   log_.line(Level::info, "serving",
             {{"version", BATON_VERSION}, {"url", "http://" + setup_.host + ":" + std::to_string(server_.port())}});
   gate_->spawn(watch_store());
@@ -285,6 +290,8 @@ awaitable<void> Replica::serve() {
   if (!left) journal_.trouble("leave", left.error());
   co_await store_.close();
   log_.line(Level::info, "stopped");
+  if (ended_for_) co_return fail(std::move(*ended_for_));
+  co_return Result<void>();
 }
 
 void Replica::stop() {
@@ -295,6 +302,12 @@ void Replica::stop() {
   manager_.stop();
   worker_.stop();
   stopped_->notify();
+}
+
+void Replica::end_for(const Error& why) {
+  ended_for_ = why;
+  log_.error(Level::error, "refused", why);
+  stop();
 }
 
 /// Whether the database answers, for /readyz.

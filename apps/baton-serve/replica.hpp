@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "api/router.hpp"
@@ -42,10 +43,11 @@ class Replica {
  public:
   Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log);
 
-  /// Tables, the proof of life, the port. Errors: those of migrate, Store::join and api::Server::listen.
+  /// Tables, the proof of life, the port. Errors: those of migrate, local::identity_of, PostgresStore::join_at and api::Server::listen.
   awaitable<Result<void>> start();
   /// Serves until stop(), then drains: passes in flight end, what was not begun is handed back, and this replica is gone for all others.
-  awaitable<void> serve();
+  /// Error: why it could not go on (store.other_keeper).
+  awaitable<Result<void>> serve();
   void stop();
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
 
@@ -58,6 +60,7 @@ class Replica {
   awaitable<void> forget_what_is_old();
   awaitable<void> adopt_what_others_inserted();
   awaitable<void> watch_loop();
+  void end_for(const Error& why);
   [[nodiscard]] api::Health health() const;
 
   AsioRuntime& runtime_;
@@ -81,6 +84,7 @@ class Replica {
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<Event> stopped_;
   bool store_answers_ = true, stopping_ = false;
+  std::optional<Error> ended_for_;
 };
 
 }  // namespace baton::serve

@@ -70,4 +70,11 @@ core::Resources ram_and_gpus() {
   return {{"ram", ram}, {"gpu", gpus()}};
 }
 
+std::string host_name() {
+  std::string name(256, '\0');
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "host";
+  name.resize(name.find('\0'));
+  return name;
+}
+
 }  // namespace baton

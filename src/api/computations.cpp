@@ -181,6 +181,14 @@ awaitable<Result<Answer>> start_computation(Place& place, Call call) {
   auto details = co_await shown_of(place, *request, *outcome, run);
   if (!details) co_return fail(details.error());
   auto told = computation(call, wish->user, wish->project, run, std::move(*details));
+  if (outcome->status == 200) {  // nothing has to run: the state is that of the newest run (AP-19)
+    const auto newest = co_await place.store.runs(wish->project, 1);
+    if (!newest) co_return fail(newest.error());
+    if (!newest->empty()) {
+      told["state"] = core::to_text(newest->front().record.result);
+      told["iteration"] = newest->front().key.iteration.value();
+    }
+  }
   told["to_run"] = outcome->plan.nodes.size();
   told["nodes"] = request->project.nodes.size();
   co_return json_answer(outcome->status, told);

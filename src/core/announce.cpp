@@ -53,14 +53,18 @@ std::optional<Told> told_from(std::string_view text) {
 
 std::vector<Announcement> announcements(const Run& run, const Decision& decision, Instant now) {
   std::vector<Announcement> told;
+  const auto& before = run.record();
+  if (!before.processed) {
+    told.push_back({.what = Told::run_result, .at = before.created});
+    told.push_back({.what = Told::run_log, .text = "Project pipeline is scheduled and starts soon", .at = before.created});
+  }
   announce_tasks(run, decision, now, told);
-  if (decision.result != run.record().result) told.push_back({.what = Told::run_result, .state = decision.result, .at = now});
-  if (decision.ended && !run.record().ended)
+  if (decision.result != before.result) told.push_back({.what = Told::run_result, .state = decision.result, .at = now});
+  if (decision.ended && !before.ended)
     told.push_back({.what = Told::run_log,
                     .state = decision.result,
                     .text = "Project pipeline execution for iteration " + std::to_string(run.definition().key.iteration.value()) +
                             " has completed with status: " + std::string(to_text(decision.result)),
-                    .level = decision.result == State::success ? 20 : 40,
                     .at = now});
   return told;
 }

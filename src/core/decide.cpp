@@ -23,6 +23,7 @@ class Pass {
     expire_waits();
     fail_what_nobody_can_run();
     if (desired_of_run() != Desired::run) abort_what_has_not_started();
+    if (mutant(Mutant::propagated_again)) abort_again();
     start_what_is_ready();
     settle_what_is_owed(seen);
     finish();
@@ -41,7 +42,10 @@ class Pass {
   }
   void enter(Index i, State state) {
     auto& record = change(i);
-    if (record.state == state) return;
+    if (record.state == state) {
+      if (mutant(Mutant::wait_restarted)) record.state_since = now_;
+      return;
+    }
     --delta_[static_cast<std::size_t>(record.state)];
     ++delta_[static_cast<std::size_t>(state)];
     record.state = state;
@@ -178,7 +182,9 @@ class Pass {
   // ---- the steps --------------------------------------------------------------------------------------------------------
   void apply(Transition step, Index i, const Observation* observation) {
     switch (step) {
-      case Transition::wait: return heard(i, State::started == at(i).state ? Waiting::nothing : Waiting::backend);
+      case Transition::wait:
+        if (mutant(Mutant::started_again) && at(i).state == State::started) return started(i, observation);
+        return heard(i, State::started == at(i).state ? Waiting::nothing : Waiting::backend);
       case Transition::wait_for_result:
         if (mutant(Mutant::success_before_outputs)) return succeed_without_outputs(i);
         return heard(i, Waiting::result);
@@ -187,7 +193,9 @@ class Pass {
       case Transition::queue: return queued(i, State::pending, Waiting::backend);
       case Transition::lack: return queued(i, State::waiting_for_resources, Waiting::resources);
       case Transition::start: return started(i, observation);
-      case Transition::submit: return send_again(i);
+      case Transition::submit:
+        if (mutant(Mutant::unsent_waited_for)) return heard(i, Waiting::backend);
+        return send_again(i);
       case Transition::bar:
         if (mutant(Mutant::no_bar)) return desired_of(i) == Desired::run ? lose(i, true) : abort(i, observation);
         return bar(i);
@@ -365,6 +373,11 @@ class Pass {
     for (const auto i : to_start_again_)
       if (to_start_states.has(at(i).state)) abort_unstarted(i);
     to_start_again_.clear();
+  }
+
+  void abort_again() {  // a mutant
+    for (Index i = 0; i < run_.size(); ++i)
+      if (run_.task(i).state == State::aborted) abort_unstarted(i);
   }
 
   void end_attempt(Index i, Outcome outcome, const JobEnd* end, Owed owed) {

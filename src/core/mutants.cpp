@@ -1,6 +1,8 @@
 #include "core/mutants.hpp"
 
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 
 namespace baton::core {
 
@@ -22,7 +24,22 @@ constexpr std::array<std::string_view, mutant_count> names{"none",
                                                            "told_first",
                                                            "fence_given_twice",
                                                            "lost_commits_known",
-                                                           "no_room_no_wake"};
+                                                           "no_room_no_wake",
+                                                           "unsent_waited_for",
+                                                           "token_of_replica",
+                                                           "mix_leaves",
+                                                           "started_again",
+                                                           "view_read_back",
+                                                           "start_unchecked",
+                                                           "never_marked_forgotten",
+                                                           "unpublished_forgotten",
+                                                           "own_clock",
+                                                           "failures_forgotten",
+                                                           "each_wake_published",
+                                                           "backlog_fed",
+                                                           "wait_restarted",
+                                                           "propagated_again",
+                                                           "commit_unchecked"};
 }
 
 std::string_view to_text(Mutant mutant) { return names.at(static_cast<std::size_t>(mutant)); }
@@ -33,5 +50,18 @@ std::optional<Mutant> mutant_from(std::string_view text) {
   }
   return std::nullopt;
 }
+
+#ifdef BATON_MUTANTS
+Mutant mutant_of_environment() {
+  const char* name = std::getenv("BATON_MUTANT");
+  if (name == nullptr) return Mutant::none;
+  const auto found = mutant_from(name);
+  if (!found) {
+    std::fprintf(stderr, "BATON_MUTANT: there is no mutant '%s'\n", name);
+    std::exit(64);
+  }
+  return *found;
+}
+#endif
 
 }  // namespace baton::core

@@ -123,6 +123,7 @@ struct RunRecord {
   bool has_turn = false;  ///< its next pass may take what room there is; taken back by that commit
   Instant created{};
   std::optional<Instant> started, ended;
+  std::optional<Instant> processed;  ///< the mark that the newest commit has answered, or later; none: there was no commit yet
   bool operator==(const RunRecord&) const = default;
 };
 

@@ -29,7 +29,7 @@ bool wake(RunRow& row, Instant now) {
   if (mutant(Mutant::wake_up_dropped) && is_pending(row)) return false;
   // Pending, but its message was settled by a replica that was told to come back later: that time has come.
   const bool backed_off = row.failures > 0 && row.wake_at && *row.wake_at <= now;
-  const bool publish = !is_pending(row) || backed_off;
+  const bool publish = !is_pending(row) || backed_off || mutant(Mutant::each_wake_published);
   // Later than the last mark, and than a commit of this very microsecond: or it would not be pending.
   auto mark = now;
   for (const auto& before : {row.scheduled, row.processed})
@@ -82,7 +82,7 @@ Begun begin_pass(RunRow& row, const ReplicaId& replica, std::int32_t excused, co
                        (failure.empty() ? "" : ": " + failure);
   }
   row.fence = fence_after(row.fence, incarnation);
-  ++row.failures;
+  if (!mutant(Mutant::failures_forgotten)) ++row.failures;
   row.wake_at = now + back_off(row.failures);
   row.begun_by = replica;
   return Begun::pass;
@@ -116,13 +116,15 @@ bool due(RunRow& row, Duration revisit, Duration lost, std::int64_t incarnation,
   if (!is_pending(row)) {
     const bool of_before = incarnation_of(row.fence) < incarnation;
     const bool stale = of_before || (row.processed && *row.processed + revisit <= now);
-    if (row.scheduled && !reached && !stale) return false;
+    const bool never_marked = !row.scheduled && !mutant(Mutant::never_marked_forgotten);
+    if (!never_marked && !reached && !stale) return false;
     wake(row, now);
     if (reached) row.wake_at.reset();
     return true;
   }
   // A message is on its way, or lost; or it was settled by a replica that was told to come back later.
-  const bool overdue = !row.published || *row.published > now || *row.published + doubled(lost, row.republished, lost_max) <= now;
+  const bool overdue = !row.published || *row.published > now || mutant(Mutant::backlog_fed) ||
+                       *row.published + doubled(lost, row.republished, lost_max) <= now;
   const bool backed_off = reached && row.failures > 0;
   if (!overdue && !backed_off) return false;
   if (overdue) ++row.republished;

@@ -73,6 +73,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   }
   // A pass of another replica came between: what the backend told it, it told nobody else.
   if (ticket->fence.value() != known.fence.value() + 2) known.stream_lost = true;
+  const auto now = core::mutant(core::Mutant::own_clock) ? runtime_.wall() : ticket->now;
   known.run.apply(*ticket);
   known.fence = Fence(ticket->fence.value() - 1);
   const auto policy = co_await policy_for(known, ticket->now);
@@ -82,7 +83,7 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   const bool anew = std::exchange(known.stream_lost, false);
   const auto ask = jobs_to_ask(known.run, anew);
   const auto observed = co_await backend_.observe(run, ask, anew ? Cursor::begin() : known.cursor);
-  auto decision = core::decide(known.run, observed.news, policy, ticket->now);
+  auto decision = core::decide(known.run, observed.news, policy, now);
 
   const auto ours = co_await still_ours(lease);
   if (!ours) {
@@ -115,10 +116,13 @@ awaitable<PassResult> Pass::make(core::RunKey run, KnownRun& known, std::optiona
   const bool left_room = !options_.one_run && room_.committed(known.run, decision);
   const bool gives_turns = !options_.one_run && (decision.no_room_since.has_value() || (left_room && committed->line));
   const auto left_undone = co_await act(run, std::move(decision));
+  const auto& mark = ticket->mark;
+  const bool was_woken = mark && (!ticket->record.processed || *mark > *ticket->record.processed);
   PassResult result{.end = PassEnd::committed,
                     .woken = committed->woken,
                     .open = committed->open,
                     .messages = committed->messages,
+                    .waited = was_woken ? std::optional(ticket->now - *mark) : std::nullopt,
                     .error = left_undone ? left_undone : observed.trouble};
   if (gives_turns) result.turns = co_await room_.turns(run.user, waiting_max());
   if (wake_at && committed->open) result.look_again = std::min(*wake_at - ticket->now, settles_in);

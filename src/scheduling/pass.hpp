@@ -42,6 +42,7 @@ struct PassResult {
   std::optional<core::Duration> look_again;  ///< committed: until wake_at; backing_off: until the time has come
   std::vector<Outgoing> messages;            ///< committed: to be published
   std::vector<core::RunKey> turns;           ///< committed: other runs, marked, as there is room for them now: to be published
+  std::optional<core::Duration> waited;      ///< committed: since the mark that it has answered, where there was one
   std::optional<Error> error;                ///< committed: why the backend was not asked, or told, all of it; it is again (R16)
 };
 

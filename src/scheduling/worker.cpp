@@ -33,6 +33,7 @@ awaitable<void> Worker::serve() {
   for (std::uint32_t i = 0; i < options_.concurrency; ++i) visits_->spawn(consume());
   gate_->spawn(follow_pushes());
   gate_->spawn(write_progress());
+  gate_->spawn(renew_locks());
   gate_->spawn(wakeups_.serve());
   gate_->spawn(close_backend());
   co_await visits_->empty();
@@ -83,14 +84,14 @@ awaitable<void> Worker::visit(Delivery delivery) {
     while (visiting_.contains(run)) co_await visited_->wait();
     waiting_.erase(run);
   }
-  visiting_.insert(run);
+  auto& lease = visiting_[run];
   auto held = co_await take_lock(run);
   if (held.stopping) {
     leave(run);
     co_await queue_.requeue(delivery, core::Duration::zero());
     co_return;
   }
-  auto& lease = held.lease;
+  lease = std::move(held.lease);
   if (core::mutant(core::Mutant::early_ack)) co_await queue_.ack(delivery);
   auto result = co_await passes(run, lease);
   const bool published = !result.woken || co_await wakeups_.publish({run});
@@ -122,6 +123,26 @@ awaitable<Worker::Held> Worker::take_lock(core::RunKey run) {
     if (!freed) co_await lock_.until_free(name, std::min<core::Duration>(options_.pass.lock_life, 1s));
   }
   co_return Held{.stopping = true};
+}
+
+/// A pass may take longer than its lock lives. One that is found lost is so from now on, and stops the pass's writing; with the lock service
+/// away it runs out, and the pass asks once more before it writes.
+awaitable<void> Worker::renew_locks() {
+  const auto life = options_.pass.lock_life;
+  while (!stopping_ || !visiting_.empty()) {
+    const auto ended = co_await (stopping_ ? *visited_ : *stopped_).wait_for(life / 6);
+    static_cast<void>(ended);
+    std::vector<std::pair<core::RunKey, Lease>> low;
+    for (const auto& [run, lease] : visiting_)
+      if (lease && lease->until <= runtime_.steady() + life * 2 / 3) low.emplace_back(run, *lease);
+    for (const auto& [run, lease] : low) {
+      auto renewed = co_await lock_.renew(lease, life);
+      const auto visit = visiting_.find(run);
+      const bool is_same = visit != visiting_.end() && visit->second && visit->second->token == lease.token;
+      if (is_same && renewed) visit->second = std::move(*renewed);
+      if (is_same && !renewed && renewed.error().code == "lock.lost") visit->second->until = runtime_.steady();
+    }
+  }
 }
 
 /// Another replica made the run's last pass: it hears of these jobs, and fetches their results. Not when a visit of ours began after the store

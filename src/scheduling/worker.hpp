@@ -56,10 +56,11 @@ class Worker {
   awaitable<void> consume();
   awaitable<void> visit(Delivery delivery);
   struct Held {
-    bool stopping = false;       ///< no visit is to be made any more
-    std::optional<Lease> lease;  ///< none: the lock service is away, and the fence alone protects
+    bool stopping = false;  ///< no visit is to be made any more
+    std::optional<Lease> lease;
   };
   awaitable<Held> take_lock(core::RunKey run);
+  awaitable<void> renew_locks();
   void let_go(const Wakeups::Heard& heard);
   void leave(const core::RunKey& run);
   /// A pass; what it throws is the run's failure, not this process's (R8).
@@ -85,9 +86,10 @@ class Worker {
   std::unique_ptr<Event> stopped_, drained_;
   std::unique_ptr<Event> visited_;  ///< a visit of this replica has ended
   std::map<core::RunKey, KnownRun> known_;
-  std::size_t known_tasks_ = 0;      ///< of the runs in `known_`, but for those under a visit: as before it
-  std::set<core::RunKey> waiting_;   ///< a delivery of ours waits for the visit under way
-  std::set<core::RunKey> visiting_;  ///< one visit to a run at a time, also while the lock service is away
+  std::size_t known_tasks_ = 0;     ///< of the runs in `known_`, but for those under a visit: as before it
+  std::set<core::RunKey> waiting_;  ///< a delivery of ours waits for the visit under way
+  /// One visit to a run at a time, also while the lock service is away: then it has no lease, and the fence alone protects.
+  std::map<core::RunKey, std::optional<Lease>> visiting_;
   bool stopping_ = false;
 };
 

@@ -157,6 +157,22 @@ class Stopped(Dying):
         self.assertIsNone(other.process.poll(), other.text())
         self.check()
 
+    def test_a_project_deleted_under_a_pass_is_gone_and_the_pass_writes_nothing(self):
+        stale = self.serve(binary=FAILING, BATON_FAILPOINT="before-commit", BATON_FAILPOINT_STOPS="1")
+        request = self.put(stale, self.two_steps())
+        self.assertEqual(self.send(stale, "POST", "/v2/computations", request), 201)
+        self.eventually(lambda: self.is_stopped(stale), "it stands before its commit")
+        self.sql(f"DELETE FROM projects WHERE uuid = '{request['project_id']}'")
+        stale.kill(signal.SIGCONT)
+
+        self.eventually(lambda: self.figure(stale, 'baton_passes_total{end="fenced"}') > 0, "the store refuses the commit")
+        for table in ("comp_runs", "comp_run_snapshot_tasks", "comp_task_attempts", "comp_tasks", "outbox"):
+            self.assertEqual(self.sql(f"SELECT count(*) FROM {table}"), [["0"]], table)
+        other = self.put(stale, self.two_steps())
+        self.assertEqual(self.send(stale, "POST", "/v2/computations", other), 201)
+        self.assertEqual(self.wait_for_the_end(other["project_id"]), "SUCCESS", "another run goes on")
+        self.assertEqual({run for run, *_ in self.effects()}, {run for run, in self.sql("SELECT uuid FROM comp_runs")}, "nothing of the deleted one was begun")
+
     def is_stopped(self, replica):
         return Path(f"/proc/{replica.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
@@ -165,6 +181,29 @@ class Stopped(Dying):
 
 
 class Quarantine(Dying):
+    def test_a_run_whose_passes_throw_backs_off_and_is_held_with_its_error_until_it_is_released(self):
+        helper = self.serve(binary=FAILING)
+        poison, other = self.put(helper, self.two_steps()), self.put(helper, self.two_steps(3))
+        helper.kill(signal.SIGTERM)
+        self.assertEqual(helper.process.wait(10), 0)
+        project = poison["project_id"]
+        replica = self.serve(binary=FAILING, BATON_FAILPOINT=f"pass-begun@{project}", BATON_FAILPOINT_THROWS="1")
+        for request in other, poison:
+            self.assertEqual(self.send(replica, "POST", "/v2/computations", request), 201, self.log_of_all())
+
+        self.eventually(lambda: self.sql(f"SELECT fence, failures FROM comp_runs WHERE project_uuid = '{project}' AND held_since IS NOT NULL") == [["5", "5"]], "held after five passes")
+        self.assertEqual(self.wait_for_the_end(other["project_id"]), "SUCCESS", "another run, meanwhile, in the same replica")
+        self.assertIn("a fault at pass-begun", self.sql(f"SELECT last_failure FROM comp_runs WHERE project_uuid = '{project}'")[0][0])
+        self.assertIn("a fault at pass-begun", self.remote("quarantine", "list", code=0).out)
+
+        replica.kill(signal.SIGTERM)
+        self.assertEqual(replica.process.wait(10), 0, replica.text())
+        self.serve()
+        name = next(word for word in self.remote("quarantine", "list", code=0).out.split() if project in word)
+        self.remote("quarantine", "release", name, code=0)
+        self.assertEqual(self.wait_for_the_end(project), "SUCCESS")
+        self.check()
+
     def test_a_run_that_kills_its_replicas_is_held_and_others_go_on(self):
         helper = self.serve(binary=FAILING)
         poison, other = self.put(helper, self.two_steps()), self.put(helper, self.two_steps(3))

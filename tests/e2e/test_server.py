@@ -37,7 +37,8 @@ class Served(Workshop):
 
     def setUp(self):
         super().setUp()
-        self.env = {**os.environ, **self.servers, "BATON_TOKEN": "a-token-of-these-tests-alone-0123456789"}
+        self.env = {**os.environ, **self.servers, "BATON_TOKEN": "a-token-of-these-tests-alone-0123456789",
+                    "BATON_STATE_MOVED": "1"}  # each case has a folder of its own
         self.port = 0
         self.replica = self.serve()
 
@@ -87,6 +88,15 @@ class Served(Workshop):
         self.assertEqual(self.client("logs", "p.yaml", "one", code=0).out, "said\n")
         self.assertIn("two", self.client("why", "p.yaml", "two", code=0).out)
         self.assertEqual(self.client("quarantine", "list", "--json", code=0).json, {"runs": []})
+
+    def test_a_replica_that_would_keep_its_jobs_elsewhere_is_refused(self):
+        other = subprocess.run([SERVE, "serve", "--listen", "127.0.0.1:0", "--local-backend", "--data", str(self.folder), "--state", str(self.folder / "other")],
+                               env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(other.returncode, 4, other.stderr)
+        self.assertIn("store.other_keeper", other.stderr)
+        self.assertIn(str(self.folder / ".baton"), other.stderr)
+        self.assertIn("BATON_STATE", other.stderr)
+        self.assertTrue(self.ready(), "the one that serves goes on")
 
     def test_codes_are_those_of_the_run(self):
         self.named({"bad": {"run": "echo so it ended; exit 3"}})

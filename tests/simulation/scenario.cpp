@@ -105,6 +105,7 @@ Scenario any_scenario(World& world) {
   scenario.policy.cancel_patience = world.one_in(3) ? 5s : 60s;
   scenario.lasts = core::Duration(5'000'000 + world.below(40'000'000));
   scenario.fates = world.random();
+  scenario.lacks = scenario.fates % 16 == 0;
   scenario.upsets = world.one_in(2);
   const auto runs = 1 + (world.one_in(3) ? world.below(6) : world.below(2));
   for (std::uint64_t i = 0; i < runs; ++i) {
@@ -140,7 +141,7 @@ Fate fate_of(const Scenario& scenario, const core::Job& job) {
   fate.stops_after = core::Duration(below(50'000));
   fate.ignores_term = one_in(10);
   fate.death_seen = core::Duration(below(3'000'000));
-  if (one_in(20)) {
+  if (one_in(scenario.lacks ? 2 : 20)) {
     fate.lacking = true;
     fate.queued = core::Duration(one_in(2) ? below(3'000'000) : 60'000'000);
   }

@@ -31,6 +31,8 @@ struct Scenario {
   std::vector<Order> orders;
   std::uint64_t fates = 0;  ///< what becomes of a job: a function of this number and of its id
   bool upsets = false;
+  bool lacks =
+      false;  ///< half of the jobs find nothing that could run them, for a while: as many as may wait, and nothing else runs
 };
 [[nodiscard]] Scenario any_scenario(World& world);
 [[nodiscard]] Fate fate_of(const Scenario& scenario, const core::Job& job);

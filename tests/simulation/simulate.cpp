@@ -161,11 +161,12 @@ int sweep(const Arguments& arguments) {
 int main(int argc, char** argv) {
   const auto arguments = parse(argc, argv);
   if (arguments.list_mutants) {
-    for (int i = 1; i < core::mutant_count; ++i) std::puts(std::string(core::to_text(static_cast<core::Mutant>(i))).c_str());
+    for (int i = 1; i < core::simulated_mutant_count; ++i)
+      std::puts(std::string(core::to_text(static_cast<core::Mutant>(i))).c_str());
     return 0;
   }
 #ifdef BATON_MUTANTS
-  core::mutant_on = arguments.mutant;
+  if (arguments.mutant != core::Mutant::none) core::mutant_on = arguments.mutant;
 #else
   if (arguments.mutant != core::Mutant::none) refuse("this build has no mutants: use preset 'mutants'");
 #endif

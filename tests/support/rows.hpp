@@ -45,6 +45,7 @@ class Rows {
     record_.started = decision.started;
     record_.ended = decision.ended;
     record_.no_room_since = decision.no_room_since;
+    record_.processed = core::Instant{};
   }
   void desire(core::Desire desire, core::Instant now) {
     record_.desire = desire;

@@ -79,6 +79,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   awaitable<Result<std::vector<Push>>> pushes();
   std::vector<JobProgress> take_progress() { return std::exchange(progress_, {}); }
   [[nodiscard]] std::uint32_t slots() const { return options_.slots; }
+  [[nodiscard]] std::uint64_t claims_refused() const { return claims_refused_; }
   void close();
 
  private:
@@ -149,6 +150,7 @@ class LocalBackend::Followed : public std::enable_shared_from_this<Followed> {
   std::unique_ptr<Event> pushed_;
   std::set<std::string> watched_;  ///< jobs that run: their logs are read for progress
   std::vector<JobProgress> progress_;
+  std::uint64_t claims_refused_ = 0;
   std::uint32_t queued_ = 0;  ///< of our jobs: handed over and not begun
   bool told_ = false;         ///< ready_pushes_ are to be given away
   bool late_timer_ = false, gather_timer_ = false, progress_timer_ = false, closed_ = false;
@@ -391,6 +393,7 @@ void LocalBackend::Followed::take(const Report& report) {
     return;
   }
   if (is_final(job.seen) && job.seen != Seen::unknown && report.status != Status::unknown) return;
+  if (report.status == Status::barred && job.spec) ++claims_refused_;
   if (report.status != Status::queued && report.status != Status::lacking) job.spec = nullptr;
   if (report.started_us != 0) job.started = core::Instant(core::Duration(report.started_us));
   switch (report.status) {
@@ -583,6 +586,7 @@ void LocalBackend::unfollow(const core::RunKey& run, const std::vector<JobId>& j
 void LocalBackend::forget_run(const core::RunKey& run) { followed_->forget_run(run); }
 awaitable<Result<std::vector<Push>>> LocalBackend::pushes() { return followed_->pushes(); }
 std::vector<JobProgress> LocalBackend::take_progress() { return followed_->take_progress(); }
+std::uint64_t LocalBackend::claims_refused() const { return followed_->claims_refused(); }
 std::uint32_t LocalBackend::slots() const { return followed_->slots(); }
 void LocalBackend::close() { followed_->close(); }
 

@@ -45,6 +45,8 @@ class LocalBackend final : public Backend {
   std::vector<JobProgress> take_progress() override;
   [[nodiscard]] std::uint32_t slots() const override;
   void close() override;
+  /// How many jobs that were sent from here were barred before they came (R15).
+  [[nodiscard]] std::uint64_t claims_refused() const;
 
  private:
   class Followed;

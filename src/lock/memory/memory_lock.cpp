@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "core/mutants.hpp"
+
 namespace baton {
 namespace {
 
@@ -60,7 +62,7 @@ awaitable<Result<Lease>> MemoryLock::acquire(std::string name, core::Duration li
   if (const auto* holder = locks_->holder(name)) {
     co_return fail({.code = "lock.held", .what = "'" + name + "' is held by another", .where = holder->token, .way_out = {}});
   }
-  const auto number = std::to_string(++locks_->last_token);
+  const auto number = core::mutant(core::Mutant::token_of_replica) ? std::string() : std::to_string(++locks_->last_token);
   Lease lease{name, replica_.empty() ? number : replica_ + ':' + number, locks_->steady() + life};
   locks_->holders[name] = {lease.token, lease.until};
   co_return lease;

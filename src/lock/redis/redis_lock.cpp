@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/mutants.hpp"
+
 namespace baton {
 namespace {
 
@@ -181,7 +183,8 @@ const RedisLockCounts& RedisLock::counts() const { return state_->counts; }
 
 awaitable<Result<Lease>> RedisLock::acquire(std::string name, core::Duration life) {
   const auto state = state_;
-  Lease lease{name, state->options.replica + ":" + state->runtime.uuid(), state->runtime.steady() + life};
+  const auto number = core::mutant(core::Mutant::token_of_replica) ? std::string() : state->runtime.uuid();
+  Lease lease{name, state->options.replica + ":" + number, state->runtime.steady() + life};
   std::vector<std::string> words{name, lease.token, life_text(life)};
   const auto reply = co_await State::run(state, &acquire_script(), std::move(words));
   if (!reply) {

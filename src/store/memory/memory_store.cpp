@@ -214,6 +214,7 @@ Result<core::Ticket> MemoryStore::State::begin(const BeginPass& pass) {
   if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run->row, now));
   core::Ticket ticket{
       .run = run->definition->id, .fence = run->row.fence, .mark = run->row.scheduled, .now = now, .record = run->row.record};
+  ticket.record.processed = run->row.processed;
   const bool all = pass.known == Fence::none();
   if (all) ticket.definition = run->definition;
   for (const auto task : run->changed_tasks.since(pass.known)) ticket.tasks.push_back(run->tasks[task].record);

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/mutants.hpp"
 #include "core/run_row.hpp"
 #include "store/postgres/failures.hpp"
 #include "store/postgres/presence.hpp"
@@ -130,6 +131,13 @@ Result<core::Ticket> ticket_from(const BeginPass& pass, const std::vector<Rows>&
     return ticket;
   });
 }
+
+// A mutant's.
+constexpr postgres::Statement read_view_back{
+    "read_view_back",
+    "UPDATE comp_run_snapshot_tasks t SET state = c.state, changed_in = r.fence + 1 FROM comp_runs r, comp_tasks c"
+    " WHERE r.project_uuid = $1::text AND r.user_id = $2::bigint AND r.iteration = $3::bigint AND t.run_id = r.run_id"
+    " AND c.project_id = r.project_uuid AND c.node_id = t.node_id AND c.state <> t.state"};
 
 Committed committed_from(const core::Ticket& ticket, core::Decision& decision, const store::CommitCalls& calls,
                          const std::vector<Rows>& answers) {
@@ -279,6 +287,7 @@ awaitable<Result<Woken>> PostgresStore::desire(RunKey run, core::Desire desire) 
 
 awaitable<Result<core::Ticket>> PostgresStore::begin_pass(BeginPass pass) {
   Calls calls;
+  if (core::mutant(core::Mutant::view_read_back)) co_await parts_->run(read_view_back, key_parameters(pass.run));
   calls.push_back({&sql::begin_pass, of_run(pass.run, pass.replica.value(), pass.excused,
                                             pass.failure.empty() ? std::string() : ": " + pass.failure)});
   calls.push_back({&sql::changed_tasks, of_run(pass.run, pass.known.value())});
@@ -299,6 +308,7 @@ awaitable<Result<Committed>> PostgresStore::commit(core::Ticket ticket, core::De
   auto answers = co_await parts_->run(std::move(commit.calls));
   if (!answers) co_return fail(answers.error());
   if (!(*answers)[0].empty()) co_return committed_from(ticket, decision, commit, *answers);
+  if (core::mutant(core::Mutant::commit_unchecked)) co_return Committed{};
   auto newer = co_await parts_->run(sql::who_is_newer, Parameters(ticket.run.value()));
   if (!newer) co_return fail(newer.error());
   if (newer->empty()) co_return fail(core::run_fenced({}, false));
@@ -376,6 +386,9 @@ awaitable<Result<std::vector<RunKey>>> PostgresStore::due(DuePolicy policy, std:
 }
 
 awaitable<Result<void>> PostgresStore::join(ReplicaId replica) { return parts_->presence->join(std::move(replica)); }
+awaitable<Result<void>> PostgresStore::join_at(KeeperPlace keeper, ReplicaId replica, std::function<void(const Error&)> refused) {
+  return parts_->presence->join(std::move(replica), std::move(keeper), std::move(refused));
+}
 awaitable<Result<void>> PostgresStore::leave(ReplicaId replica) { return parts_->presence->leave(std::move(replica)); }
 
 awaitable<Result<std::vector<RunKey>>> PostgresStore::orphans(std::size_t max) {

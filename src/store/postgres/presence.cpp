@@ -5,11 +5,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <map>
 #include <random>
-#include <set>
 
 #include "postgres/connection.hpp"
 #include "store/postgres/failures.hpp"
+#include "store/postgres/statements.hpp"
 
 namespace baton::store {
 
@@ -30,8 +31,10 @@ constexpr auto as_pair = asio::as_tuple(asio::use_awaitable);
 // Once: a lock that is taken twice has to be freed twice.
 constexpr Statement take{"take", "SELECT CASE WHEN " HELD_HERE " THEN true ELSE pg_try_advisory_lock(" LOCK_KEY ") END"};
 constexpr Statement introduce{
-    "introduce", "INSERT INTO replicas (id, version, seen, lock_key) VALUES ($1::text, $2::text, clock_timestamp(), " LOCK_KEY
-                 ") ON CONFLICT (id) DO UPDATE SET version = excluded.version, seen = excluded.seen"};
+    "introduce",
+    "INSERT INTO replicas (id, version, keeper, seen, lock_key) VALUES ($1::text, $2::text, $3::text, "
+    "clock_timestamp(), " LOCK_KEY
+    ") ON CONFLICT (id) DO UPDATE SET version = excluded.version, keeper = excluded.keeper, seen = excluded.seen"};
 constexpr Statement still_held{"still_held", "SELECT " HELD_HERE};
 constexpr Statement free_it{"free_it", "SELECT pg_advisory_unlock(" LOCK_KEY ")"};
 #undef HELD_HERE
@@ -39,6 +42,34 @@ constexpr Statement free_it{"free_it", "SELECT pg_advisory_unlock(" LOCK_KEY ")"
 
 std::vector<postgres::Call> about(const Statement& statement, const ReplicaId& replica) {
   return {{&statement, Parameters(replica.value())}};
+}
+
+struct Seat {
+  std::optional<KeeperPlace> keeper;
+  std::function<void(const Error&)> refused;
+};
+
+// Jobs are kept at one place (R15): the one that is settled already, or `keeper`.
+awaitable<Result<void>> settle_at(Connection& on, const ReplicaId& replica, const KeeperPlace& keeper) {
+  std::vector<postgres::Call> calls{
+      {&sql::place_alone, Parameters()},
+      {&sql::take_place, Parameters(replica.value(), keeper.id, keeper.host, keeper.folder, keeper.moved)},
+      {&sql::place, Parameters(replica.value(), keeper.id)}};
+  auto answers = co_await on.run(std::move(calls));
+  if (!answers) co_return fail(error_of(answers.error()));
+  auto row = (*answers)[2][0];
+  if (row.truth()) co_return Result<void>();
+  const auto host = std::string(row.text()), folder = std::string(row.text());
+  const bool lives = row.truth();
+  const auto running = row.number();
+  co_return fail({.code = "store.other_keeper",
+                  .what = "the jobs of this database are kept in " + folder + " of " + host + ", where " +
+                          (lives ? "another replica keeps them" : std::to_string(running) + " have not ended"),
+                  .where = keeper.folder + " of " + keeper.host,
+                  .way_out = lives
+                                 ? "give all replicas the same BATON_STATE, or end those that have another"
+                                 : "start a replica there until they have ended; if that folder is gone for ever, with what ran "
+                                   "there, say BATON_STATE_MOVED=1 once"});
 }
 
 }  // namespace
@@ -50,9 +81,16 @@ struct Presence::State : std::enable_shared_from_this<Presence::State> {
         pause(executor),
         turn(executor, asio::steady_timer::time_point::max()) {}
 
-  awaitable<Result<void>> enter(ReplicaId replica);
-  awaitable<Result<void>> enter_on(std::shared_ptr<Connection> on, ReplicaId replica);
+  awaitable<Result<void>> enter(ReplicaId replica, Seat seat);
+  awaitable<Result<void>> enter_on(std::shared_ptr<Connection> on, ReplicaId replica, Seat seat);
   awaitable<void> keep();
+
+  // The server may not have noticed yet that a process has ended: it is asked again for a second.
+  static constexpr int tries_max = 20;
+  awaitable<void> a_moment() {
+    asio::steady_timer moment(executor, std::chrono::milliseconds(50));
+    [[maybe_unused]] const auto [ec] = co_await moment.async_wait(as_pair);
+  }
 
   // The connection is for one at a time.
   awaitable<void> take_turn() {
@@ -68,21 +106,17 @@ struct Presence::State : std::enable_shared_from_this<Presence::State> {
 
   asio::any_io_executor executor;
   postgres::Options options;
-  std::set<ReplicaId> joined;
+  std::map<ReplicaId, Seat> joined;
   std::shared_ptr<Connection> connection;  // shared with who waits on it when this goes
   bool keeping = false, closed = false, busy = false;
   int misses = 0;  // tries to enter again that failed, in a row
   asio::steady_timer pause, turn;
 };
 
-awaitable<Result<void>> Presence::State::enter_on(std::shared_ptr<Connection> on, ReplicaId replica) {
+awaitable<Result<void>> Presence::State::enter_on(std::shared_ptr<Connection> on, ReplicaId replica, Seat seat) {
   bool is_ours = false;
-  // The server may not have noticed yet that an earlier process of this name has ended.
-  for (int tries = 0; !is_ours && tries < 20; ++tries) {
-    if (tries > 0) {
-      asio::steady_timer moment(executor, std::chrono::milliseconds(50));
-      [[maybe_unused]] const auto [ec] = co_await moment.async_wait(as_pair);
-    }
+  for (int tries = 0; !is_ours && tries < tries_max; ++tries) {
+    if (tries > 0) co_await a_moment();
     auto taken = co_await on->run(about(take, replica));
     if (!taken) co_return fail(error_of(taken.error()));
     is_ours = (*taken)[0][0].truth();
@@ -93,7 +127,9 @@ awaitable<Result<void>> Presence::State::enter_on(std::shared_ptr<Connection> on
                     .where = replica.value(),
                     .way_out = "give each replica a name of its own"});
   }
-  std::vector<postgres::Call> said{{&introduce, Parameters(replica.value(), BATON_VERSION)}};
+  const auto keeper_id = seat.keeper ? std::optional(seat.keeper->id) : std::nullopt;
+  std::vector<postgres::Call> said{{&introduce, Parameters(replica.value(), BATON_VERSION, keeper_id)},
+                                   {&sql::forget_the_gone, Parameters()}};
   auto introduced = co_await on->run(std::move(said));
   if (!introduced) co_return fail(error_of(introduced.error()));
   auto held = co_await on->run(about(still_held, replica));
@@ -106,23 +142,29 @@ awaitable<Result<void>> Presence::State::enter_on(std::shared_ptr<Connection> on
                     .where = options.host + ":" + std::to_string(options.port),
                     .way_out = "connect to PostgreSQL itself, or let the pool give a session to each client"});
   }
-  co_return Result<void>();
+  if (!seat.keeper) co_return Result<void>();
+  auto settled = co_await settle_at(*on, replica, *seat.keeper);
+  for (int tries = 0; tries < tries_max && !settled && settled.error().code == "store.other_keeper"; ++tries) {
+    co_await a_moment();
+    settled = co_await settle_at(*on, replica, *seat.keeper);
+  }
+  co_return settled;
 }
 
-awaitable<Result<void>> Presence::State::enter(ReplicaId replica) {
+awaitable<Result<void>> Presence::State::enter(ReplicaId replica, Seat seat) {
   if (!connection || !connection->usable()) {
     auto opened = co_await Connection::open(executor, options);
     if (!opened) co_return fail(error_of(opened.error()));
     if (closed) co_return fail(error_of({.state = "08001", .message = "the store is closed"}));
     if (connection) connection->close();
     connection = std::move(*opened);
-    for (const auto& other : std::set(joined)) {
+    for (const auto& [other, its_seat] : std::map(joined)) {
       if (other == replica) continue;
-      auto again = co_await enter_on(connection, other);
+      auto again = co_await enter_on(connection, other, its_seat);
       if (!again) co_return again;
     }
   }
-  auto entered = co_await enter_on(connection, replica);
+  auto entered = co_await enter_on(connection, replica, std::move(seat));
   if (!entered) connection->close();
   co_return entered;
 }
@@ -140,10 +182,13 @@ awaitable<void> Presence::State::keep() {
     if (closed || busy || joined.empty() || (connection && connection->usable())) continue;
     co_await take_turn();
     bool whole = !closed;
-    for (const auto& replica : std::set(joined)) {
+    for (const auto& [replica, seat] : std::map(joined)) {
       if (!whole) break;
-      auto entered = co_await enter(replica);
+      auto entered = co_await enter(replica, seat);
       whole = entered.has_value();
+      if (whole || entered.error().code != "store.other_keeper") continue;
+      joined.erase(replica);
+      if (seat.refused) seat.refused(entered.error());
     }
     end_turn();
     misses = whole ? 0 : std::min(misses + 1, 6);
@@ -163,13 +208,17 @@ Presence::~Presence() {
   state_->turn.cancel();
 }
 
-awaitable<Result<void>> Presence::join(ReplicaId replica) {
+awaitable<Result<void>> Presence::join(ReplicaId replica, std::optional<KeeperPlace> keeper,
+                                       std::function<void(const Error&)> refused) {
   const auto state = state_;
+  Seat seat{.keeper = std::move(keeper), .refused = std::move(refused)};
   co_await state->take_turn();
-  auto entered = co_await state->enter(replica);
+  auto entered = co_await state->enter(replica, seat);
   state->end_turn();
   if (entered) {
-    state->joined.insert(replica);
+    // What has moved has moved: when the line is made again, another place that was taken meanwhile is not taken from it.
+    if (seat.keeper) seat.keeper->moved = false;
+    state->joined.insert_or_assign(replica, std::move(seat));
     if (!std::exchange(state->keeping, true)) asio::co_spawn(state->executor, state->keep(), asio::detached);
   }
   co_return entered;

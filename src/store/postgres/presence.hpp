@@ -3,10 +3,13 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "ports/store.hpp"
 #include "postgres/types.hpp"
+#include "store/postgres/keeper_place.hpp"
 
 namespace baton::store {
 
@@ -19,8 +22,12 @@ class Presence {
   Presence& operator=(const Presence&) = delete;
 
   /// Takes the lock, now and after each loss of the connection until it leaves. Errors: store.unavailable, store.pooled (something between us
-  /// and the server gives one session to several clients), store.not_yours (another process lives under this name).
-  awaitable<Result<void>> join(ReplicaId replica);
+  /// and the server gives one session to several clients), store.not_yours (another process lives under this name), store.other_keeper (jobs
+  /// are kept at another place than `keeper`, by replicas that live or with jobs that have not ended).
+  /// @param keeper   where this replica's jobs are kept; none: nowhere
+  /// @param refused  told when the line was lost and another place was taken before it was made again: this replica must end
+  awaitable<Result<void>> join(ReplicaId replica, std::optional<KeeperPlace> keeper = {},
+                               std::function<void(const Error&)> refused = {});
   /// Frees it.
   awaitable<Result<void>> leave(ReplicaId replica);
 

@@ -68,6 +68,7 @@ RunView read_run(postgres::Row& row) {
   run.collection = row.text();
   record.no_room_since = row.some_instant();
   record.has_turn = row.truth();
+  record.processed = run.processed;
   return run;
 }
 

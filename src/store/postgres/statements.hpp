@@ -469,6 +469,21 @@ inline constexpr Statement forget_ended{
 inline constexpr Statement is_gone{"is_gone",
                                    "SELECT EXISTS (SELECT 1 FROM replicas WHERE id = $1::text)"
                                    " AND NOT EXISTS (SELECT 1 FROM (" LIVING ") living WHERE id = $1::text)"};
+inline constexpr Statement forget_the_gone{
+    "forget_the_gone", "DELETE FROM replicas WHERE seen < clock_timestamp() - interval '7 days' AND id NOT IN (" LIVING ")"};
+// One replica at a time: each sees what the one before it has settled.
+inline constexpr Statement place_alone{"place_alone",
+                                       "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/keeper', 0))"};
+#define OF_OTHER_PLACES "(" LIVING " AND p.id <> $1::text AND p.keeper IS DISTINCT FROM $2::text)"
+#define RUNNING "(SELECT count(*) FROM comp_task_attempts WHERE outcome = 'open')"
+inline constexpr Statement take_place{
+    "take_place",
+    "INSERT INTO local_keeper AS k (id, host, folder, since) VALUES ($2::text, $3::text, $4::text, clock_timestamp())"
+    " ON CONFLICT (the_only) DO UPDATE SET id = excluded.id, host = excluded.host, folder = excluded.folder, since = "
+    "excluded.since"
+    " WHERE k.id <> excluded.id AND NOT EXISTS " OF_OTHER_PLACES " AND ($5::boolean OR " RUNNING " = 0)"};
+inline constexpr Statement place{
+    "place", "SELECT k.id = $2::text, k.host, k.folder, EXISTS " OF_OTHER_PLACES ", " RUNNING " FROM local_keeper k"};
 inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
                                         " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL AND r.held_since IS NOT NULL"
                                         " ORDER BY r.run_id LIMIT $1::bigint"};
@@ -545,6 +560,8 @@ inline constexpr Statement jobs_by_state{
 #undef OWES
 #undef MICROSECONDS
 #undef LIVING
+#undef OF_OTHER_PLACES
+#undef RUNNING
 #undef INCARNATION
 #undef INCARNATION_SHIFT
 #undef RUN_COLUMNS

@@ -10,6 +10,7 @@
 #include <random>
 #include <thread>
 
+#include "backend/local/local_backend.hpp"
 #include "backend/local/turn.hpp"
 #include "core/model.hpp"
 #include "local_replicas.hpp"
@@ -265,6 +266,20 @@ TEST_F(LocalReplicas, what_one_has_barred_is_barred_for_whoever_asks) {
 
   until(world_, *one, job, Seen::barred);
   for (int i = 0; i < 2; ++i) EXPECT_EQ(look(world_, *other, job).seen, Seen::barred);
+}
+
+TEST_F(LocalReplicas, what_is_sent_after_it_was_barred_is_refused_and_counted) {
+  const auto one = world_.connect(), other = world_.connect();
+  const auto job = world_.shell("late", "true");
+  ASSERT_TRUE(wait(world_, one->bar(any_run(), {job.id})).has_value());
+  until(world_, *one, job, Seen::barred);
+
+  ASSERT_TRUE(wait(world_, other->submit({job})).has_value());
+
+  until(world_, *other, job, Seen::barred);
+  EXPECT_EQ(world_.beginnings(job), 0);
+  EXPECT_EQ(dynamic_cast<const local::LocalBackend&>(*other).claims_refused(), 1u);
+  EXPECT_EQ(dynamic_cast<const local::LocalBackend&>(*one).claims_refused(), 0u);
 }
 
 TEST_F(LocalReplicas, outputs_of_projects_lie_apart) {

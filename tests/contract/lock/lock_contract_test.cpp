@@ -143,7 +143,7 @@ TEST_P(LockContract, who_is_refused_learns_the_token_that_frees_the_name) {
   });
 }
 
-TEST_P(LockContract, each_acquisition_has_a_token_of_its_own) {
+TEST_P(LockContract, W05_each_acquisition_has_a_token_of_its_own) {
   drive([](LockContract& test) -> awaitable<void> {
     const auto one = co_await test.first_->acquire(test.x_, 1h);
     co_await test.first_->release(*one);

@@ -26,6 +26,7 @@ TEST_P(StoreContract, a_ticket_from_zero_brings_the_whole_run) {
   EXPECT_EQ(ticket.mark, view(key).scheduled);
   EXPECT_EQ(ticket.now, now());
   EXPECT_EQ(ticket.record.result, State::published);
+  EXPECT_EQ(ticket.record.processed, std::nullopt) << "no commit has answered a mark yet";
   ASSERT_NE(ticket.definition, nullptr);
   EXPECT_EQ(ticket.definition->key, key);
   EXPECT_EQ(ticket.definition->id, ticket.run);
@@ -44,6 +45,8 @@ TEST_P(StoreContract, a_ticket_brings_what_was_written_after_what_is_known) {
   const auto two = begin(key, Fence(one.fence.value() - 1));
   commit(two, second);
 
+  EXPECT_EQ(two.record.processed, view(key).processed);
+  EXPECT_NE(two.record.processed, std::nullopt);
   EXPECT_EQ(two.definition, nullptr);
   ASSERT_EQ(two.tasks.size(), 2u);  // the pass's own writes come back
   const auto three = begin(key, one.fence);

@@ -109,7 +109,7 @@ TEST_F(PostgresStoreTest, a_wake_up_that_waits_for_a_commit_is_judged_by_what_it
   runtime_.run(gate->empty());
 }
 
-TEST_F(PostgresStoreTest, of_many_that_start_a_project_at_once_one_does) {
+TEST_F(PostgresStoreTest, W17_of_many_that_start_a_project_at_once_one_does) {
   struct Starter {
     static awaitable<void> start(Store& store, NewRun run, int& started, int& refused) {
       const auto key = co_await store.create_run(std::move(run));
@@ -117,14 +117,56 @@ TEST_F(PostgresStoreTest, of_many_that_start_a_project_at_once_one_does) {
       if (!key && key.error().code == "store.run_exists") ++refused;
     }
   };
-  int started = 0, refused = 0;
-  const auto gate = runtime_.gate();
-  for (int i = 0; i < 20; ++i) gate->spawn(Starter::start(*store_, a_run("u" + std::to_string(i)), started, refused));
+  for (int round = 0; round < 8; ++round) {
+    const auto project = "p" + std::to_string(round);
+    world_->execute("INSERT INTO projects (uuid, name) VALUES ('" + project + "', '')");  // else they would wait for its row
+    int started = 0, refused = 0;
+    const auto gate = runtime_.gate();
+    for (int i = 0; i < 20; ++i) {
+      auto run = a_run(project + "-" + std::to_string(i));
+      run.project = ProjectId(project);
+      run.user = UserId(1 + i);  // of one user, the iteration alone would let one of them through
+      gate->spawn(Starter::start(*store_, std::move(run), started, refused));
+    }
 
-  runtime_.run(gate->empty());
+    runtime_.run(gate->empty());
 
-  EXPECT_EQ(started, 1);
-  EXPECT_EQ(refused, 19);
+    EXPECT_EQ(started, 1);
+    EXPECT_EQ(refused, 19);
+  }
+}
+
+// ---- W16, W35: what others do to the rows under a run -------------------------------------------------------------------------
+
+TEST_F(PostgresStoreTest, W16_what_others_write_into_the_view_does_not_reach_the_run) {
+  const auto key = *wait(store_->create_run(a_run()));
+  world_->execute("UPDATE comp_tasks SET state = 'FAILED'");
+
+  const auto ticket = wait(store_->begin_pass({.run = key, .replica = ReplicaId("r1")}));
+
+  ASSERT_TRUE(ticket);
+  ASSERT_EQ(ticket->tasks.size(), 1u);
+  EXPECT_EQ(ticket->tasks[0].state, core::State::published);
+}
+
+TEST_F(PostgresStoreTest, W35_a_commit_whose_run_was_deleted_under_the_pass_is_refused_and_writes_nothing) {
+  const auto key = *wait(store_->create_run(a_run()));
+  const auto ticket = wait(store_->begin_pass({.run = key, .replica = ReplicaId("r1")}));
+  ASSERT_TRUE(ticket);
+  world_->execute("DELETE FROM projects");
+
+  auto started = ticket->tasks[0];
+  started.state = core::State::pending;
+  started.attempt = 1;
+  started.job = JobId("j");
+  core::Decision decision{.tasks = {started}};
+  decision.attempts.push_back({.task = 0, .attempt = 1, .job = JobId("j"), .why = "planned"});
+  const auto committed = wait(store_->commit(*ticket, decision));
+
+  ASSERT_FALSE(committed) << "the pass would act on what it did not write";
+  EXPECT_EQ(committed.error().code, "store.fenced");
+  for (const auto* table : {"comp_runs", "comp_run_snapshot_tasks", "comp_task_attempts", "comp_tasks", "outbox"})
+    EXPECT_EQ(world_->execute(std::string("SELECT count(*) FROM ") + table), std::vector<std::string>{"0"}) << table;
 }
 
 TEST_F(PostgresStoreTest, passes_due_and_progress_of_many_at_once_lock_nobody_out) {
@@ -184,6 +226,68 @@ TEST_F(PostgresStoreTest, a_replica_whose_line_broke_lives_again_by_itself) {
 
   ASSERT_TRUE(eventually([&] { return !*wait(store_->is_gone(ReplicaId("r1"))); }));
   EXPECT_TRUE(wait(store_->orphans(10))->empty());
+}
+
+// ---- one keeper for all (R15) ----------------------------------------------------------------------------------------------
+
+TEST_F(PostgresStoreTest, replicas_that_live_keep_their_jobs_at_one_place) {
+  const KeeperPlace here{.id = "k1", .host = "h1", .folder = "/here"}, there{.id = "k2", .host = "h2", .folder = "/there"};
+  ASSERT_TRUE(wait(store_->join_at(here, ReplicaId("r1"), {})));
+  const auto second = another(), third = another();
+  EXPECT_TRUE(wait(second->join_at(here, ReplicaId("r2"), {})));
+
+  for (const bool moved : {false, true}) {
+    auto place = there;
+    place.moved = moved;
+    const auto refused = wait(third->join_at(place, ReplicaId("r3"), {}));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "store.other_keeper");
+    EXPECT_NE(refused.error().what.find("/here of h1"), std::string::npos) << refused.error().what;
+  }
+  EXPECT_TRUE(wait(third->is_gone(ReplicaId("r3")))) << "who is refused does not live";
+
+  runtime_.run(store_->close());
+  runtime_.run(second->close());
+  EXPECT_TRUE(wait(third->join_at(there, ReplicaId("r3"), {})));
+  runtime_.run(third->close());
+}
+
+TEST_F(PostgresStoreTest, jobs_that_have_not_ended_hold_their_place_until_it_is_said_to_be_gone) {
+  const KeeperPlace here{.id = "k1", .host = "h1", .folder = "/here"};
+  KeeperPlace there{.id = "k2", .host = "h2", .folder = "/there"};
+  ASSERT_TRUE(wait(store_->join_at(here, ReplicaId("r1"), {})));
+  ASSERT_TRUE(wait(store_->create_run(a_run())));
+  world_->execute(
+      "INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed)"
+      " SELECT run_id, 0, 1, 1, 'j', 'first', 'open', 'nothing' FROM comp_runs");
+  runtime_.run(store_->close());
+  const auto other = another();
+
+  const auto refused = wait(other->join_at(there, ReplicaId("r2"), {}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "store.other_keeper");
+  there.moved = true;
+  EXPECT_TRUE(wait(other->join_at(there, ReplicaId("r2"), {})));
+  runtime_.run(other->close());
+}
+
+TEST_F(PostgresStoreTest, who_lost_its_line_and_its_place_is_told_to_end) {
+  const KeeperPlace here{.id = "k1", .host = "h1", .folder = "/here"};
+  std::optional<Error> refused;
+  ASSERT_TRUE(wait(store_->join_at(here, ReplicaId("r1"), [&](const Error& why) { refused = why; })));
+  world_->execute("UPDATE local_keeper SET id = 'k2', host = 'h2', folder = '/there'");
+  const auto other = another();
+  ASSERT_TRUE(wait(other->join_at({.id = "k2", .host = "h2", .folder = "/there"}, ReplicaId("r2"), {})));
+  EXPECT_FALSE(refused);
+
+  world_->execute(
+      "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN replicas p ON ((l.classid::bigint << 32) | l.objid::bigint) = "
+      "p.lock_key WHERE p.id = 'r1'");
+
+  EXPECT_TRUE(eventually([&] { return refused.has_value(); }));
+  EXPECT_EQ(refused->code, "store.other_keeper");
+  EXPECT_TRUE(wait(store_->is_gone(ReplicaId("r1"))));
+  runtime_.run(other->close());
 }
 
 TEST_F(PostgresStoreTest, a_run_that_another_program_made_is_left_alone) {

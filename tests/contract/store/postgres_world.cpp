@@ -63,7 +63,7 @@ postgres::Options PostgresWorld::options() const {
 void PostgresWorld::clear() {
   execute(
       "DELETE FROM comp_runs; DELETE FROM comp_tasks; DELETE FROM comp_pipeline; DELETE FROM projects; DELETE FROM users;"
-      " DELETE FROM replicas; ALTER SEQUENCE comp_runs_run_id_seq RESTART");
+      " DELETE FROM replicas; DELETE FROM local_keeper; ALTER SEQUENCE comp_runs_run_id_seq RESTART");
 }
 
 void PostgresWorld::set_clock(core::Instant now) { execute("UPDATE test_clock SET now = '" + core::to_text(now) + "'"); }

@@ -256,7 +256,7 @@ TEST_P(StoreContract, a_woken_pass_settles_nothing) {
   EXPECT_EQ(good(store().attempts(key, std::nullopt))[0].owed, core::Owed::nothing);
 }
 
-TEST_P(StoreContract, of_a_thousand_wake_ups_at_once_one_is_published) {
+TEST_P(StoreContract, W22_of_a_thousand_wake_ups_at_once_one_is_published) {
   const auto key = create();
   int published = 0;
   struct Waker {

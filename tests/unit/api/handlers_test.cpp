@@ -229,6 +229,9 @@ TEST(Computations, when_all_is_up_to_date_nothing_is_started) {
   EXPECT_EQ(answer.status, 200U) << answer.body;
   EXPECT_EQ(body_of(answer)["to_run"], 0);
   EXPECT_EQ(body_of(answer)["run"], nullptr);
+  EXPECT_EQ(body_of(answer)["state"], "SUCCESS") << "of the newest run";
+  EXPECT_EQ(body_of(answer)["iteration"], 1);
+  for (const auto* none : {"started", "stopped", "stop_url"}) EXPECT_EQ(body_of(answer)[none], nullptr) << none;
   const json unnamed{{"user_id", 1}, {"project_id", project_id}, {"start_pipeline", true}};
   EXPECT_EQ(house.ask("POST", "/v2/computations", unnamed).status, 200U) << "nothing to run needs no id";
 }

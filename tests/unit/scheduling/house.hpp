@@ -30,7 +30,7 @@ class ReachedStore final : public Store {
   ReachedStore(World& world, Store& store) : world_(world), store_(store) {}
 
   bool away = false, refuses = false, foreign = false, turns_are_lost = false;
-  core::Duration commit_takes{}, due_takes{};
+  core::Duration begin_takes{}, commit_takes{}, due_takes{};
   std::function<void()> before_commit = [] {};
   std::function<void(const core::Ticket&)> begun = [](const core::Ticket&) {};
   std::function<bool(const core::Ticket&)> dies = [](const core::Ticket&) { return false; };  ///< true: its process has crashed
@@ -43,6 +43,7 @@ class ReachedStore final : public Store {
     ++looks;
     if (foreign) co_return fail({.code = "store.foreign", .what = "another program made it"});
     auto ticket = co_await store_.begin_pass(std::move(pass));
+    if (begin_takes > core::Duration::zero()) co_await world_.sleep(begin_takes);
     if (ticket) ++passes;
     if (ticket) begun(*ticket);
     co_return ticket;
@@ -148,7 +149,7 @@ class ReachedLock final : public Lock {
  public:
   explicit ReachedLock(Lock& lock) : lock_(lock) {}
 
-  bool away = false;
+  bool away = false, forgets = false;  ///< forgets: to renew
 
   awaitable<Result<Lease>> acquire(std::string name, core::Duration life) override {
     if (away) co_return gone();
@@ -156,6 +157,7 @@ class ReachedLock final : public Lock {
   }
   awaitable<Result<Lease>> renew(Lease lease, core::Duration life) override {
     if (away) co_return gone();
+    if (forgets) co_return lease;
     co_return co_await lock_.renew(std::move(lease), life);
   }
   awaitable<void> release(Lease lease) override { return lock_.release(std::move(lease)); }

@@ -1,0 +1,14 @@
+/// Which state directory is meant, by whatever path and from whatever container it is reached.
+#pragma once
+
+#include <string>
+
+#include "core/result.hpp"
+
+namespace baton::local {
+
+/// The name in the directory's file `identity`, which is made, as the directory is, where it is missing; of several who make it at once all
+/// get the same. @param fresh  the name of a new one. Errors: state.unusable
+[[nodiscard]] Result<std::string> identity_of(const std::string& state, const std::string& fresh);
+
+}  // namespace baton::local
