@@ -1,6 +1,9 @@
 #include "arguments.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -78,6 +81,8 @@ std::variant<Options, Answer> parse_arguments(std::span<const std::string> words
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    options.sources.environment_names.emplace_back(*variable, std::strcspn(*variable, "="));
   std::string config;
   for (std::size_t i = 1; i < words.size(); ++i) {
     auto word = words[i];

@@ -28,7 +28,8 @@ Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const Red
       ended_(metrics_.counter("baton_attempts_ended_total", "Attempts whose end was written.")),
       stalls_(metrics_.counter("baton_loop_stalls_total", "Times that the loop stood still for 50 ms or more.")),
       took_(metrics_.histogram("baton_pass_seconds", "How long a pass took.")),
-      waited_(metrics_.histogram("baton_wake_up_seconds", "How long a wake-up waited for the pass that answered it.")) {
+      waited_(metrics_.histogram("baton_wake_up_seconds",
+                                 "How long the newest wake-up of a run waited for the pass that answered it.")) {
   metrics_.gauge("baton_queue_consumers_alive", "1 while the shared queue is consumed.",
                  [&queue] { return queue.is_consuming() ? 1.0 : 0.0; });
   metrics_.gauge("baton_queue_deliveries_held", "Messages that are not settled.",
@@ -40,7 +41,7 @@ Figures::Figures(const PostgresStore& store, const RabbitQueue& queue, const Red
                    [&lock] { return static_cast<double>(lock.counts().lost); });
   metrics_.counted("baton_locks_held_total", "Locks that another had.",
                    [&lock] { return static_cast<double>(lock.counts().held); });
-  metrics_.counted("baton_claims_refused_total", "Jobs sent too late: barred before, they begin nothing.",
+  metrics_.counted("baton_claims_refused_total", "Jobs sent from here that another replica has barred: they begin nothing.",
                    [&backend] { return static_cast<double>(backend.claims_refused()); });
   metrics_.gauge("baton_store_connections_used", "Connections of the pool that are lent.",
                  [&store] { return static_cast<double>(store.figures().in_use); });

@@ -35,6 +35,14 @@ void Journal::written(const core::Run& run, const core::Decision& decision, Fenc
                {"fence", number}});
 }
 
+void Journal::held(const core::RunKey& run, const Error& why) {
+  log_.error(Level::warning, "held", why, {{"run", core::to_text(run)}});
+}
+
+void Journal::asked(std::string_view what, const core::RunKey& run) {
+  log_.line(Level::info, what, {{"run", core::to_text(run)}});
+}
+
 void Journal::trouble(const std::string& event, const Error& error) {
   const auto now = runtime_.steady();
   const auto [told, fresh] = told_.try_emplace(event + ' ' + error.code);

@@ -16,6 +16,10 @@ class Journal {
 
   /// A line for each change of a task's state, and for one of the run's result.
   void written(const core::Run& run, const core::Decision& decision, Fence fence);
+  /// A run that a visit has found in quarantine, or put there.
+  void held(const core::RunKey& run, const Error& why);
+  /// What somebody has asked for, by the interface, and was done.
+  void asked(std::string_view what, const core::RunKey& run);
   void trouble(const std::string& event, const Error& error);
 
  private:

@@ -63,20 +63,23 @@ int run_serve(AsioRuntime& runtime, settings::Settings settings, std::string id)
                       .replica = setup->replica,
                       .clock = [&runtime] { return runtime.wall(); },
                       .out = [](const std::string& line) { print(stderr, line); }});
+  for (const auto& name : setup->settings.ignored()) log.line(telemetry::Level::warning, "setting.ignored", {{"name", name}});
   serve::Replica replica(runtime, std::move(*setup), log);
   InterruptSignals signals(runtime.io());
   boost::asio::steady_timer last(runtime.io());
   bool draining = false;
-  signals.on_interrupt([&] {
+  const auto drain = [&](int code_after_all) {
     replica.stop();
     if (std::exchange(draining, true)) return;
     last.expires_after(drain_max);
-    last.async_wait([&log](boost::system::error_code cancelled) {
+    last.async_wait([&log, code_after_all](boost::system::error_code cancelled) {
       if (cancelled) return;
       log.line(telemetry::Level::warning, "stopped", {{"what", "passes under way were left: another replica fences them"}});
-      ::_exit(0);
+      ::_exit(code_after_all);
     });
-  });
+  };
+  signals.on_interrupt([&] { drain(0); });
+  replica.on_refused([&] { drain(exit_surroundings); });
   int code = 0;
   runtime.run(run_replica(replica, code));
   return code;
@@ -116,12 +119,15 @@ int main(int argc, char** argv) {
     return answer->code;
   }
   const auto& options = std::get<serve::Options>(parsed);
+  if (options.print_config) {
+    const auto settings = settings::Settings::gather(options.sources);
+    print(stdout, settings.show());
+    int shown = 0;
+    for (const auto& complaint : settings.complaints()) shown = tell(complaint);
+    return shown;
+  }
   auto settings = settings::Settings::read(options.sources);
   if (!settings) return tell(settings.error());
-  if (options.print_config) {
-    print(stdout, settings->show());
-    return 0;
-  }
   AsioRuntime runtime;
   auto id = replica_id(runtime);
   if (options.verb == serve::Verb::serve) return run_serve(runtime, std::move(*settings), std::move(id));

@@ -43,6 +43,9 @@ RabbitOptions queue_of(const Setup& setup, Journal& journal) {
                     .password = settings.text("RABBIT_PASSWORD")};
   options.name = setup.replica;
   options.queue = settings.text("BATON_QUEUE");
+  options.exchange = settings.text("BATON_EXCHANGE");
+  options.message_ttl = std::chrono::duration_cast<amqp::milliseconds>(settings.duration("BATON_QUEUE_TTL"));
+  options.retry_delay = std::chrono::duration_cast<amqp::milliseconds>(settings.duration("BATON_QUEUE_RETRY_DELAY"));
   options.trouble = [&journal](const Error& error) { journal.trouble("queue", error); };
   return options;
 }
@@ -184,6 +187,7 @@ Replica::Replica(AsioRuntime& runtime, Setup setup, telemetry::Log& log)
              .state = setup_.state,
              .retries_lost = static_cast<std::int32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_MAX_TASK_RETRIES")),
              .refuses = [this](UserId user) { return limits_.refuse(user); },
+             .did = [this](std::string_view what, const core::RunKey& run) { journal_.asked(what, run); },
              .health = [this] { return health(); },
              .metrics = [this] { return figures_.text(); }},
       server_(runtime.io().get_executor(), runtime, {.host = setup_.host, .port = setup_.port, .token = setup_.token},
@@ -205,7 +209,10 @@ WorkerOptions Replica::worker_options() {
     figures_.written(decision);
   };
   options.concurrency = static_cast<std::uint32_t>(setup_.settings.number("COMPUTATIONAL_BACKEND_SCHEDULING_CONCURRENCY"));
-  options.passed = [this](const core::RunKey&, const PassResult& result, core::Duration took) { figures_.passed(result, took); };
+  options.passed = [this](const core::RunKey& run, const PassResult& result, core::Duration took) {
+    figures_.passed(result, took);
+    if (result.error && result.error->code == "store.held") journal_.held(run, *result.error);
+  };
   options.changed = [this](const core::RunKey& run) {
     watcher_.changed(run);
     events_.changed(run);
@@ -258,11 +265,14 @@ awaitable<Result<void>> Replica::start() {
                       .where = database.database,
                       .way_out = "run `baton migrate`, or leave BATON_MIGRATE at 1"});
   }
+  const bool has_jobs = local::keeps_jobs(setup_.state);
   auto identity = local::identity_of(setup_.state, runtime_.uuid());
   if (!identity) co_return fail(std::move(identity.error()));
   auto joined = co_await store_.join_at({.id = std::move(*identity),
+                                         .boot = local::boot_id(),
                                          .host = host_name(),
                                          .folder = setup_.state,
+                                         .has_jobs = has_jobs,
                                          .moved = setup_.settings.truth("BATON_STATE_MOVED")},
                                         ReplicaId(setup_.replica), [this](const Error& why) { end_for(why); });
   if (!joined) co_return fail(std::move(joined.error()));
@@ -307,7 +317,8 @@ void Replica::stop() {
 void Replica::end_for(const Error& why) {
   ended_for_ = why;
   log_.error(Level::error, "refused", why);
-  stop();
+  backend_.close();  // what passes under way have still to send would begin where nobody looks any more
+  refused_();
 }
 
 /// Whether the database answers, for /readyz.

@@ -1,6 +1,7 @@
 /// One replica: the house of a service, built from the bottom up and stopped from the top down.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,8 @@ class Replica {
   /// Error: why it could not go on (store.other_keeper).
   awaitable<Result<void>> serve();
   void stop();
+  /// Told when it must end by itself, see serve(): to stop it, and not to wait for long.
+  void on_refused(std::function<void()> refused) { refused_ = std::move(refused); }
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
 
  private:
@@ -85,6 +88,7 @@ class Replica {
   std::unique_ptr<Event> stopped_;
   bool store_answers_ = true, stopping_ = false;
   std::optional<Error> ended_for_;
+  std::function<void()> refused_ = [] {};
 };
 
 }  // namespace baton::serve

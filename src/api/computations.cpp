@@ -143,6 +143,7 @@ awaitable<Result<Outcome>> start(Place& place, const Request& request) {
   if (!started) co_return fail(started.error());
   Outcome outcome{.run = started->run, .joined = started->resumed, .plan = std::move(started->planned.plan)};
   if (!outcome.run) outcome.status = 200;
+  if (outcome.run && !outcome.joined) place.did("started", *outcome.run);
   co_return outcome;
 }
 
@@ -219,6 +220,7 @@ awaitable<Result<Answer>> stop_computation(Place& place, Call call) {
   if (*run) {
     const auto stopped = co_await stop_run(place.store, place.wakeups, (*run)->key);
     if (!stopped) co_return fail(stopped.error());
+    place.did("stop", (*run)->key);
     if (kill) place.kill((*run)->key);
   }
   auto details = co_await details_of_run(place, about.project, *run);

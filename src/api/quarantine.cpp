@@ -54,6 +54,7 @@ awaitable<Result<Answer>> release_from_quarantine(Place& place, Call call) {
                     .way_out = {}});
   const auto released = co_await place.store.release_held(*run);
   if (!released) co_return fail(released.error());
+  place.did("released", *run);
   if (released->publish) co_await place.wakeups.publish_soon(*run);
   const auto view = co_await place.store.run(*run);
   if (!view) co_return fail(view.error());

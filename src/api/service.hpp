@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/run.hpp"
@@ -38,6 +39,8 @@ struct Place {
   std::int32_t retries_lost = core::Retries{}.lost;  ///< of steps whose document does not say
   /// Why this user may not begin a run now (R18); none: he may. One that joins a run which it began before is not asked about.
   std::function<std::optional<Error>(UserId)> refuses = [](UserId) { return std::optional<Error>(); };
+  /// Told what was done for somebody: `started`, `stop`, `released`.
+  std::function<void(std::string_view, const core::RunKey&)> did = [](std::string_view, const core::RunKey&) {};
   std::function<Health()> health = [] { return Health{}; };
   std::function<std::string()> metrics = [] { return std::string(); };  ///< Prometheus text
   /// A stop that does not ask politely; where it is not set, such a stop is an ordinary one.

@@ -64,6 +64,19 @@ constexpr auto list = std::to_array<Setting>({
      .fallback = "simcore.services.director-v2.scheduling",
      .needed = true,
      .text = "the shared queue of wake-ups"},
+    {.name = "BATON_EXCHANGE", .text = "its exchange; empty: named like the queue"},
+    {.name = "BATON_QUEUE_TTL",
+     .kind = Kind::duration,
+     .fallback = "15min",
+     .least = 1,
+     .most = 30 * day_ms,
+     .text = "x-message-ttl of the queue: of a message that nobody takes; a queue that is there must have the same"},
+    {.name = "BATON_QUEUE_RETRY_DELAY",
+     .kind = Kind::duration,
+     .fallback = "1s",
+     .least = 1,
+     .most = day_ms,
+     .text = "x-message-ttl of `delayed_<queue>`, likewise"},
     {.name = "REDIS_HOST", .fallback = "127.0.0.1", .needed = true, .text = "Redis"},
     {.name = "REDIS_PORT", .kind = Kind::number, .fallback = "6379", .least = 1, .most = 65'535, .text = ""},
     {.name = "REDIS_USER", .text = ""},
@@ -193,14 +206,18 @@ std::optional<core::Duration> duration_from(std::string_view text) {
   return std::nullopt;
 }
 
-Result<Settings> Settings::read(const Sources& sources) {
+Settings Settings::gather(const Sources& sources) {
+  Settings settings;
   for (const auto& [name, value] : sources.file)
     if (find(name) == nullptr)
-      return fail({.code = "settings.unknown",
-                   .what = "there is no setting '" + name + "'",
-                   .where = sources.file_name,
-                   .way_out = "`baton serve --print-config` shows all of them"});
-  Settings settings;
+      settings.complaints_.push_back({.code = "settings.unknown",
+                                      .what = "there is no setting '" + name + "'",
+                                      .where = sources.file_name,
+                                      .way_out = "`baton serve --print-config` shows all of them"});
+  for (const auto& name : sources.environment_names)
+    if ((name.starts_with("BATON_") || name.starts_with("COMPUTATIONAL_BACKEND_")) && find(name) == nullptr &&
+        name != "BATON_SERVER")
+      settings.ignored_.push_back(name);
   for (const auto& setting : list) {
     const std::string name(setting.name);
     Value value{.text = std::string(setting.fallback), .source = "default"};
@@ -209,9 +226,15 @@ Result<Settings> Settings::read(const Sources& sources) {
     if (const auto found = sources.flags.find(name); found != sources.flags.end())
       value = {found->second, setting.flag.empty() ? "command line" : std::string(setting.flag)};
     if (const auto wrong = complaint(setting, value.text); !wrong.empty())
-      return fail(bad(setting, value.text, value.source, wrong));
+      settings.complaints_.push_back(bad(setting, value.text, value.source, wrong));
     settings.values_.emplace(name, std::move(value));
   }
+  return settings;
+}
+
+Result<Settings> Settings::read(const Sources& sources) {
+  auto settings = gather(sources);
+  if (!settings.complaints_.empty()) return fail(settings.complaints_.front());
   return settings;
 }
 

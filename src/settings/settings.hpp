@@ -34,6 +34,7 @@ struct Setting {
 struct Sources {
   std::map<std::string, std::string> flags;                                   ///< by the setting's name
   std::function<std::optional<std::string>(const std::string&)> environment;  ///< empty: as if it was not set
+  std::vector<std::string> environment_names;                                 ///< all that are set
   std::map<std::string, std::string> file;                                    ///< `--config`, by the setting's name
   std::string file_name;                                                      ///< for messages
 };
@@ -43,6 +44,11 @@ class Settings {
   /// A flag goes before the environment, that before the file, that before the default. Every value is checked.
   /// Errors: settings.bad_value, settings.missing, settings.unknown (a name in the file), each naming the setting and its source.
   static Result<Settings> read(const Sources& sources);
+  /// As read, with all that is wrong, to be shown: only those without complaints may be used.
+  static Settings gather(const Sources& sources);
+  [[nodiscard]] const std::vector<Error>& complaints() const { return complaints_; }
+  /// Names in the environment that look like settings and are none, or none yet.
+  [[nodiscard]] const std::vector<std::string>& ignored() const { return ignored_; }
 
   [[nodiscard]] const std::string& text(std::string_view name) const;
   [[nodiscard]] std::int64_t number(std::string_view name) const;
@@ -58,6 +64,8 @@ class Settings {
     std::string text, source;
   };
   std::map<std::string, Value, std::less<>> values_;
+  std::vector<Error> complaints_;
+  std::vector<std::string> ignored_;
 };
 
 /// `5 s`, `200ms`, `10min`, `2 h`, `1.5s`; a bare number is seconds; `00:10:00` as the reference's settings write it.

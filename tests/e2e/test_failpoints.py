@@ -195,6 +195,7 @@ class Quarantine(Dying):
         self.assertEqual(self.wait_for_the_end(other["project_id"]), "SUCCESS", "another run, meanwhile, in the same replica")
         self.assertIn("a fault at pass-begun", self.sql(f"SELECT last_failure FROM comp_runs WHERE project_uuid = '{project}'")[0][0])
         self.assertIn("a fault at pass-begun", self.remote("quarantine", "list", code=0).out)
+        self.eventually(lambda: any(" held " in line and project in line for line in replica.text().splitlines()), "the log says that it is held")
 
         replica.kill(signal.SIGTERM)
         self.assertEqual(replica.process.wait(10), 0, replica.text())

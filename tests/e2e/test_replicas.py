@@ -1,5 +1,6 @@
 """Several replicas share the load; none repeats another's work; their deaths cost nothing."""
 
+import json
 import os
 import random
 import re
@@ -170,6 +171,38 @@ class Limits(Service):
         self.assertEqual(self.start(replica, second), (503, "run.outbox_full"))
         self.sql("DELETE FROM outbox WHERE created > now()")
         self.eventually(lambda: self.start(replica, second)[0] == 201, "they were told")
+
+
+class Log(Service):
+    def test_it_is_an_object_a_line_for_each_change_of_state_and_holds_no_secret_nor_does_a_job(self):
+        replica = self.serve(BATON_LOG_FORMAT="json", BATON_LISTENS="mistyped")
+        self.pipeline({"bad": {"run": f"env > {self.folder}/environment; exit 3"}}, name="p.yaml")
+        self.remote("run", "p.yaml", code=1)
+        replica.kill(signal.SIGTERM)
+        self.assertEqual(replica.process.wait(10), 0)
+
+        lines = [json.loads(line) for line in replica.text().splitlines() if line.startswith("{")]
+        self.assertEqual({line["replica"] for line in lines}, {lines[0]["replica"]})
+        run = next(line["run"] for line in lines if line["event"] == "started")
+        tasks = [line for line in lines if line["event"] == "task"]
+        self.assertEqual([(line["was"], line["state"]) for line in tasks if line["state"] != "STARTED"], [("PUBLISHED", "PENDING"), (tasks[-1]["was"], "FAILED")])
+        self.assertEqual({(line["run"], line["node"], line["attempt"]) for line in tasks}, {(run, "bad", "1")})
+        self.assertTrue(all(int(line["fence"]) > 0 for line in tasks))
+        self.assertEqual((tasks[-1]["level"], tasks[-1]["code"]), ("warning", "runtime.exit"))
+        self.assertEqual([line["result"] for line in lines if line["event"] == "run"][-1], "FAILED")
+        self.assertIn("BATON_LISTENS", [line["name"] for line in lines if line["event"] == "setting.ignored"])
+        for name in "POSTGRES_PASSWORD", "RABBIT_PASSWORD", "REDIS_PASSWORD", "BATON_TOKEN":
+            secret = self.environment.get(name)
+            if secret:
+                self.assertNotIn(secret, replica.text(), name)
+                self.assertNotIn(secret, (self.folder / "environment").read_text(), name)
+
+    def test_settings_that_are_missing_are_told_beside_those_that_hold(self):
+        shown = self.baton("serve", "--print-config", env={**self.environment, "POSTGRES_USER": "", "RABBIT_PORT": "many"}, code=2)
+        self.assertIn("POSTGRES_DB=" + self.name, shown.out)
+        self.assertIn("RABBIT_PORT=many  # environment", shown.out)
+        for name in "POSTGRES_USER", "RABBIT_PORT":
+            self.assertIn(name, shown.err)
 
 
 class Interface(Service):

@@ -1,5 +1,6 @@
 #include "backend/local/identity.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,16 +33,22 @@ Result<std::string> identity_of(const std::string& state, const std::string& fre
   const auto path = state + "/identity";
   if (auto name = read_name(path); !name.empty()) return name;
   if (!make_folders(state)) return unusable(state, "the state directory cannot be made");
-  // Whole under its own name first: who reads it sees all of it or nothing.
+  // Whole, and on the disk, under its own name first: who reads it sees all of it or nothing, also after a power failure.
   const auto draft = path + '.' + fresh;
-  if (!(std::ofstream(draft, std::ios::binary) << fresh << '\n' << std::flush)) return unusable(draft, "it cannot be written");
-  const bool linked = ::link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST;
+  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) return unusable(draft, "it cannot be made");
+  const auto line = fresh + '\n';
+  const bool written = ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
+  ::close(file);
+  bool placed = written && (::link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST);
+  if (placed && read_name(path).empty()) placed = ::rename(draft.c_str(), path.c_str()) == 0;  // what stands there is not whole
   const int wrong = errno;
   ::unlink(draft.c_str());
   errno = wrong;
-  if (!linked) return unusable(path, "it cannot be made");
-  if (auto name = read_name(path); !name.empty()) return name;
-  return unusable(path, "it cannot be read");
+  if (!placed) return unusable(path, "it cannot be made");
+  return read_name(path);
 }
+
+bool keeps_jobs(const std::string& state) { return ::access((state + "/jobs.log").c_str(), F_OK) == 0; }
 
 }  // namespace baton::local

@@ -11,4 +11,7 @@ namespace baton::local {
 /// get the same. @param fresh  the name of a new one. Errors: state.unusable
 [[nodiscard]] Result<std::string> identity_of(const std::string& state, const std::string& fresh);
 
+/// Whether jobs have been kept there.
+[[nodiscard]] bool keeps_jobs(const std::string& state);
+
 }  // namespace baton::local

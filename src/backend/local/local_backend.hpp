@@ -45,7 +45,7 @@ class LocalBackend final : public Backend {
   std::vector<JobProgress> take_progress() override;
   [[nodiscard]] std::uint32_t slots() const override;
   void close() override;
-  /// How many jobs that were sent from here were barred before they came (R15).
+  /// How many jobs that were sent from here another replica has barred: while they waited, or before they came (R15).
   [[nodiscard]] std::uint64_t claims_refused() const;
 
  private:

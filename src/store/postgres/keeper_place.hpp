@@ -8,8 +8,11 @@ namespace baton {
 
 struct KeeperPlace {
   std::string id;            ///< of the state directory (local::identity_of)
+  std::string boot;          ///< of its host: who has another one cannot reach its keeper
   std::string host, folder;  ///< for people
-  bool moved = false;        ///< the one before is gone for ever, with what ran there; else it must have ended all its jobs
+  bool has_jobs = false;     ///< jobs were kept there before: of the first who says where, in a database that has some
+  bool moved =
+      false;  ///< the one before is gone for ever, with what ran there; else all its jobs must be over, and its replicas have left
 };
 
 }  // namespace baton

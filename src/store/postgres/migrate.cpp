@@ -30,7 +30,8 @@ constexpr Statement applied_ones{"applied_migrations",
 constexpr Statement existing{
     "existing_tables",
     "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename IN ('users', 'projects',"
-    " 'projects_nodes', 'clusters', 'comp_pipeline', 'comp_runs', 'comp_run_snapshot_tasks', 'comp_tasks') ORDER BY tablename"};
+    " 'projects_nodes', 'clusters', 'comp_pipeline', 'comp_runs', 'comp_run_snapshot_tasks', 'comp_tasks', "
+    "'comp_runs_collections') ORDER BY tablename"};
 
 // `0001_runs.sql`: 1.
 std::int64_t version_of(const embedded::File& migration) {

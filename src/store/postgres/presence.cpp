@@ -30,11 +30,10 @@ constexpr auto as_pair = asio::as_tuple(asio::use_awaitable);
   " AND ((classid::bigint << 32) | objid::bigint) = " LOCK_KEY ")"
 // Once: a lock that is taken twice has to be freed twice.
 constexpr Statement take{"take", "SELECT CASE WHEN " HELD_HERE " THEN true ELSE pg_try_advisory_lock(" LOCK_KEY ") END"};
+// Its place stays what it was: a line that is made again was never a departure.
 constexpr Statement introduce{
-    "introduce",
-    "INSERT INTO replicas (id, version, keeper, seen, lock_key) VALUES ($1::text, $2::text, $3::text, "
-    "clock_timestamp(), " LOCK_KEY
-    ") ON CONFLICT (id) DO UPDATE SET version = excluded.version, keeper = excluded.keeper, seen = excluded.seen"};
+    "introduce", "INSERT INTO replicas (id, version, seen, lock_key) VALUES ($1::text, $2::text, clock_timestamp(), " LOCK_KEY
+                 ") ON CONFLICT (id) DO UPDATE SET version = excluded.version, seen = excluded.seen"};
 constexpr Statement still_held{"still_held", "SELECT " HELD_HERE};
 constexpr Statement free_it{"free_it", "SELECT pg_advisory_unlock(" LOCK_KEY ")"};
 #undef HELD_HERE
@@ -50,26 +49,32 @@ struct Seat {
 };
 
 // Jobs are kept at one place (R15): the one that is settled already, or `keeper`.
-awaitable<Result<void>> settle_at(Connection& on, const ReplicaId& replica, const KeeperPlace& keeper) {
+awaitable<Result<void>> settle_at(Connection& on, ReplicaId replica, KeeperPlace keeper) {
+  // On another host, or after another boot, a directory of the same name cannot reach the same keeper.
+  const auto here = keeper.id + '@' + keeper.boot;
   std::vector<postgres::Call> calls{
       {&sql::place_alone, Parameters()},
-      {&sql::take_place, Parameters(replica.value(), keeper.id, keeper.host, keeper.folder, keeper.moved)},
-      {&sql::place, Parameters(replica.value(), keeper.id)}};
+      {&sql::take_place, Parameters(replica.value(), keeper.id, keeper.host, keeper.folder, keeper.moved, keeper.has_jobs)},
+      {&sql::be_there, Parameters(replica.value(), here, keeper.id)},
+      {&sql::place, Parameters(replica.value(), here)}};
   auto answers = co_await on.run(std::move(calls));
   if (!answers) co_return fail(error_of(answers.error()));
-  auto row = (*answers)[2][0];
-  if (row.truth()) co_return Result<void>();
-  const auto host = std::string(row.text()), folder = std::string(row.text());
+  if (!(*answers)[2].empty()) co_return Result<void>();
+  auto row = (*answers)[3][0];
+  const auto host = row.some_text(), folder = row.some_text();
   const bool lives = row.truth();
-  const auto running = row.number();
-  co_return fail({.code = "store.other_keeper",
-                  .what = "the jobs of this database are kept in " + folder + " of " + host + ", where " +
-                          (lives ? "another replica keeps them" : std::to_string(running) + " have not ended"),
-                  .where = keeper.folder + " of " + keeper.host,
-                  .way_out = lives
-                                 ? "give all replicas the same BATON_STATE, or end those that have another"
-                                 : "start a replica there until they have ended; if that folder is gone for ever, with what ran "
-                                   "there, say BATON_STATE_MOVED=1 once"});
+  const auto kept = row.number();
+  const auto where = host && folder ? std::string(*folder) + " of " + std::string(*host) : std::string("another state directory");
+  co_return fail(
+      {.code = "store.other_keeper",
+       .what = "the jobs of this database are kept in " + where +
+               (lives      ? ", by a replica that lives"
+                : kept > 0 ? ", where " + std::to_string(kept) + " have not ended or are not released"
+                           : ", which its replicas have not left in order"),
+       .where = keeper.folder + " of " + keeper.host,
+       .way_out = lives ? "give all replicas the same BATON_STATE on one host, or end those that have another"
+                        : "start a replica there, let its runs end, and end it by SIGTERM; if that folder is gone for ever, with "
+                          "what ran there, say BATON_STATE_MOVED=1 once"});
 }
 
 }  // namespace
@@ -127,8 +132,7 @@ awaitable<Result<void>> Presence::State::enter_on(std::shared_ptr<Connection> on
                     .where = replica.value(),
                     .way_out = "give each replica a name of its own"});
   }
-  const auto keeper_id = seat.keeper ? std::optional(seat.keeper->id) : std::nullopt;
-  std::vector<postgres::Call> said{{&introduce, Parameters(replica.value(), BATON_VERSION, keeper_id)},
+  std::vector<postgres::Call> said{{&introduce, Parameters(replica.value(), BATON_VERSION)},
                                    {&sql::forget_the_gone, Parameters()}};
   auto introduced = co_await on->run(std::move(said));
   if (!introduced) co_return fail(error_of(introduced.error()));
@@ -230,7 +234,8 @@ awaitable<Result<void>> Presence::leave(ReplicaId replica) {
   co_await state->take_turn();
   Result<void> left;
   if (state->connection && state->connection->usable()) {
-    auto freed = co_await state->connection->run(about(free_it, replica));
+    std::vector<postgres::Call> calls{{&sql::leave_place, Parameters(replica.value())}, {&free_it, Parameters(replica.value())}};
+    auto freed = co_await state->connection->run(std::move(calls));
     if (!freed) {
       state->connection->close();
       left = fail(error_of(freed.error()));

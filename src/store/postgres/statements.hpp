@@ -397,7 +397,7 @@ inline constexpr Statement write_progress{
     " WHERE t.snapshot_task_id = g.snapshot_task_id RETURNING t.run_id, t.project_id, t.node_id, t.progress),"
     " viewed AS (SELECT c.task_id, w.progress FROM written w JOIN comp_tasks c ON c.project_id = w.project_id"
     " AND c.node_id = w.node_id AND c.run_id = w.run_id FOR NO KEY UPDATE OF c SKIP LOCKED)"
-    " UPDATE comp_tasks c SET progress = v.progress FROM viewed v WHERE c.task_id = v.task_id"};
+    " UPDATE comp_tasks c SET progress = v.progress, modified = clock_timestamp() FROM viewed v WHERE c.task_id = v.task_id"};
 
 // ---- the manager ---------------------------------------------------------------------------------------------------------
 // core::due. Rows that somebody is writing just now are left for the next time.
@@ -474,16 +474,28 @@ inline constexpr Statement forget_the_gone{
 // One replica at a time: each sees what the one before it has settled.
 inline constexpr Statement place_alone{"place_alone",
                                        "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/keeper', 0))"};
-#define OF_OTHER_PLACES "(" LIVING " AND p.id <> $1::text AND p.keeper IS DISTINCT FROM $2::text)"
-#define RUNNING "(SELECT count(*) FROM comp_task_attempts WHERE outcome = 'open')"
-inline constexpr Statement take_place{
-    "take_place",
-    "INSERT INTO local_keeper AS k (id, host, folder, since) VALUES ($2::text, $3::text, $4::text, clock_timestamp())"
-    " ON CONFLICT (the_only) DO UPDATE SET id = excluded.id, host = excluded.host, folder = excluded.folder, since = "
-    "excluded.since"
-    " WHERE k.id <> excluded.id AND NOT EXISTS " OF_OTHER_PLACES " AND ($5::boolean OR " RUNNING " = 0)"};
+#define KEPT "(SELECT count(*) FROM comp_task_attempts WHERE outcome = 'open' OR owed <> 'nothing')"
+// `$2` takes the place where there was none, or from one that all have left in order and where nothing runs. Who was killed, or has lost its
+// line, has not left: only `$5`, a person's word, takes it from those.
+inline constexpr Statement take_place{"take_place",
+                                      "INSERT INTO local_keeper AS k (id, host, folder, since)"
+                                      " SELECT $2::text, $3::text, $4::text, clock_timestamp()"
+                                      " WHERE EXISTS (SELECT 1 FROM local_keeper) OR $5::boolean OR $6::boolean OR " KEPT
+                                      " = 0"
+                                      " ON CONFLICT (the_only) DO UPDATE SET id = excluded.id, host = excluded.host, folder = "
+                                      "excluded.folder, since = excluded.since"
+                                      " WHERE k.id <> excluded.id AND NOT EXISTS (" LIVING
+                                      " AND p.id <> $1::text) AND ($5::boolean OR (" KEPT
+                                      " = 0"
+                                      " AND NOT EXISTS (SELECT 1 FROM replicas WHERE id <> $1::text AND keeper IS NOT NULL)))"};
+#define ELSEWHERE "EXISTS (" LIVING " AND p.id <> $1::text AND p.keeper <> $2::text)"
+inline constexpr Statement be_there{
+    "be_there",
+    "UPDATE replicas SET keeper = $2::text WHERE id = $1::text AND EXISTS (SELECT 1 FROM local_keeper WHERE id = $3::text)"
+    " AND NOT " ELSEWHERE " RETURNING true"};
 inline constexpr Statement place{
-    "place", "SELECT k.id = $2::text, k.host, k.folder, EXISTS " OF_OTHER_PLACES ", " RUNNING " FROM local_keeper k"};
+    "place", "SELECT k.host, k.folder, " ELSEWHERE ", " KEPT " FROM (SELECT 1) one LEFT JOIN local_keeper k ON true"};
+inline constexpr Statement leave_place{"leave_place", "UPDATE replicas SET keeper = NULL WHERE id = $1::text"};
 inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
                                         " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL AND r.held_since IS NOT NULL"
                                         " ORDER BY r.run_id LIMIT $1::bigint"};
@@ -560,8 +572,8 @@ inline constexpr Statement jobs_by_state{
 #undef OWES
 #undef MICROSECONDS
 #undef LIVING
-#undef OF_OTHER_PLACES
-#undef RUNNING
+#undef KEPT
+#undef ELSEWHERE
 #undef INCARNATION
 #undef INCARNATION_SHIFT
 #undef RUN_COLUMNS

@@ -48,7 +48,6 @@ StoredRun read(const Database& database, Statement::Rows& rows) {
   run.metadata = rows.some_text().value_or(std::string_view());
   record.no_room_since = rows.some_instant();
   record.has_turn = rows.truth();
-  record.processed = run.row.processed;
   return run;
 }
 

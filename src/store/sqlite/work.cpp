@@ -271,6 +271,7 @@ Result<core::Ticket> SqliteStore::Work::begin_pass(const BeginPass& pass) {
     save(*cached, before);
     if (begun != core::Begun::pass) return fail(core::pass_refused(begun, pass.run, run.row, time));
     core::Ticket ticket{.run = run.id, .fence = run.row.fence, .mark = run.row.scheduled, .now = time, .record = run.row.record};
+    ticket.record.processed = run.row.processed;
     const bool all = pass.known == Fence::none();
     if (all) ticket.definition = definition_of(run);
     ticket.tasks = cached->tasks.knows_since(pass.known) ? cached->tasks.since(pass.known) : tasks_.records(run.id, pass.known);

@@ -1,6 +1,9 @@
 // What only a shared server can show: waiting for each other, tables that were there before, other versions.
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <map>
+#include <sstream>
 #include <thread>
 
 #include "contract/store/fixture.hpp"
@@ -230,54 +233,84 @@ TEST_F(PostgresStoreTest, a_replica_whose_line_broke_lives_again_by_itself) {
 
 // ---- one keeper for all (R15) ----------------------------------------------------------------------------------------------
 
-TEST_F(PostgresStoreTest, replicas_that_live_keep_their_jobs_at_one_place) {
-  const KeeperPlace here{.id = "k1", .host = "h1", .folder = "/here"}, there{.id = "k2", .host = "h2", .folder = "/there"};
-  ASSERT_TRUE(wait(store_->join_at(here, ReplicaId("r1"), {})));
-  const auto second = another(), third = another();
-  EXPECT_TRUE(wait(second->join_at(here, ReplicaId("r2"), {})));
+KeeperPlace here() { return {.id = "k1", .boot = "b1", .host = "h1", .folder = "/here"}; }
+KeeperPlace there() { return {.id = "k2", .boot = "b1", .host = "h2", .folder = "/there"}; }
+KeeperPlace moved(KeeperPlace place) {
+  place.moved = true;
+  return place;
+}
 
-  for (const bool moved : {false, true}) {
-    auto place = there;
-    place.moved = moved;
+TEST_F(PostgresStoreTest, replicas_keep_their_jobs_at_one_place_until_all_have_left_it) {
+  ASSERT_TRUE(wait(store_->join_at(here(), ReplicaId("r1"), {})));
+  const auto second = another(), third = another();
+  EXPECT_TRUE(wait(second->join_at(here(), ReplicaId("r2"), {})));
+
+  for (const auto& place : {there(), moved(there())}) {
     const auto refused = wait(third->join_at(place, ReplicaId("r3"), {}));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, "store.other_keeper");
     EXPECT_NE(refused.error().what.find("/here of h1"), std::string::npos) << refused.error().what;
   }
-  EXPECT_TRUE(wait(third->is_gone(ReplicaId("r3")))) << "who is refused does not live";
+  EXPECT_TRUE(eventually([&] { return *wait(third->is_gone(ReplicaId("r3"))); })) << "who is refused does not live";
 
-  runtime_.run(store_->close());
-  runtime_.run(second->close());
-  EXPECT_TRUE(wait(third->join_at(there, ReplicaId("r3"), {})));
+  EXPECT_TRUE(wait(store_->leave(ReplicaId("r1"))));
+  runtime_.run(second->close());  // as of one that was killed, or whose line broke: it has not left
+  EXPECT_FALSE(wait(third->join_at(there(), ReplicaId("r3"), {})));
+  EXPECT_TRUE(wait(third->join_at(here(), ReplicaId("r2"), {}))) << "it is there again, and leaves in order";
+  EXPECT_TRUE(wait(third->leave(ReplicaId("r2"))));
+  EXPECT_TRUE(wait(third->join_at(there(), ReplicaId("r3"), {})));
+  EXPECT_FALSE(wait(store_->join_at(here(), ReplicaId("r1"), {}))) << "now it is the other one that is elsewhere";
   runtime_.run(third->close());
 }
 
-TEST_F(PostgresStoreTest, jobs_that_have_not_ended_hold_their_place_until_it_is_said_to_be_gone) {
-  const KeeperPlace here{.id = "k1", .host = "h1", .folder = "/here"};
-  KeeperPlace there{.id = "k2", .host = "h2", .folder = "/there"};
-  ASSERT_TRUE(wait(store_->join_at(here, ReplicaId("r1"), {})));
+TEST_F(PostgresStoreTest, jobs_that_are_not_over_hold_their_place_until_it_is_said_to_be_gone) {
+  for (const auto* job : {"'open', 'nothing'", "'aborted', 'kill'", "'succeeded', 'release'"}) {
+    world_->clear();
+    ASSERT_TRUE(wait(store_->join_at(here(), ReplicaId("r1"), {})));
+    ASSERT_TRUE(wait(store_->create_run(a_run())));
+    world_->execute(std::string("INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed)"
+                                " SELECT run_id, 0, 1, 1, 'j', 'first', ") +
+                    job + " FROM comp_runs");
+    EXPECT_TRUE(wait(store_->leave(ReplicaId("r1"))));
+    const auto other = another();
+
+    const auto refused = wait(other->join_at(there(), ReplicaId("r2"), {}));
+    ASSERT_FALSE(refused) << job;
+    EXPECT_EQ(refused.error().code, "store.other_keeper");
+    EXPECT_TRUE(wait(other->join_at(moved(there()), ReplicaId("r2"), {}))) << job;
+    runtime_.run(other->close());
+  }
+}
+
+/// A database of before this was told, with jobs under way: the place is that which has a journal of jobs.
+TEST_F(PostgresStoreTest, the_first_to_say_where_jobs_are_kept_has_kept_some) {
   ASSERT_TRUE(wait(store_->create_run(a_run())));
   world_->execute(
       "INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed)"
       " SELECT run_id, 0, 1, 1, 'j', 'first', 'open', 'nothing' FROM comp_runs");
-  runtime_.run(store_->close());
-  const auto other = another();
+  EXPECT_FALSE(wait(store_->join_at(there(), ReplicaId("r1"), {})));
+  auto with_jobs = here();
+  with_jobs.has_jobs = true;
+  EXPECT_TRUE(wait(store_->join_at(with_jobs, ReplicaId("r1"), {})));
+}
 
-  const auto refused = wait(other->join_at(there, ReplicaId("r2"), {}));
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "store.other_keeper");
-  there.moved = true;
-  EXPECT_TRUE(wait(other->join_at(there, ReplicaId("r2"), {})));
+TEST_F(PostgresStoreTest, the_same_directory_on_another_host_is_another_place) {
+  ASSERT_TRUE(wait(store_->join_at(here(), ReplicaId("r1"), {})));
+  const auto other = another();
+  auto copied = here();
+  copied.boot = "b2";
+  EXPECT_FALSE(wait(other->join_at(copied, ReplicaId("r2"), {})));
+  runtime_.run(store_->close());
+  EXPECT_TRUE(wait(other->join_at(copied, ReplicaId("r2"), {}))) << "after a reboot it is the same place";
   runtime_.run(other->close());
 }
 
 TEST_F(PostgresStoreTest, who_lost_its_line_and_its_place_is_told_to_end) {
-  const KeeperPlace here{.id = "k1", .host = "h1", .folder = "/here"};
   std::optional<Error> refused;
-  ASSERT_TRUE(wait(store_->join_at(here, ReplicaId("r1"), [&](const Error& why) { refused = why; })));
-  world_->execute("UPDATE local_keeper SET id = 'k2', host = 'h2', folder = '/there'");
+  ASSERT_TRUE(wait(store_->join_at(here(), ReplicaId("r1"), [&](const Error& why) { refused = why; })));
+  world_->execute("UPDATE local_keeper SET id = 'k2', host = 'h2', folder = '/there'; UPDATE replicas SET keeper = 'k2@b1'");
   const auto other = another();
-  ASSERT_TRUE(wait(other->join_at({.id = "k2", .host = "h2", .folder = "/there"}, ReplicaId("r2"), {})));
+  ASSERT_TRUE(wait(other->join_at(there(), ReplicaId("r2"), {})));
   EXPECT_FALSE(refused);
 
   world_->execute(
@@ -286,7 +319,7 @@ TEST_F(PostgresStoreTest, who_lost_its_line_and_its_place_is_told_to_end) {
 
   EXPECT_TRUE(eventually([&] { return refused.has_value(); }));
   EXPECT_EQ(refused->code, "store.other_keeper");
-  EXPECT_TRUE(wait(store_->is_gone(ReplicaId("r1"))));
+  EXPECT_TRUE(eventually([&] { return *wait(other->is_gone(ReplicaId("r1"))); }));
   runtime_.run(other->close());
 }
 
@@ -387,6 +420,42 @@ TEST_F(PostgresMigration, it_says_first_and_does_it_once) {
   EXPECT_TRUE(done->existed.empty());
   EXPECT_TRUE(migrate()->applied.empty());
   EXPECT_EQ(check()->from, said->to);
+}
+
+/// The names and types by which the reference's tools read and insert (C§5.1 to C§5.5).
+TEST_F(PostgresMigration, the_tables_have_the_columns_of_the_reference) {
+  ASSERT_TRUE(migrate());
+  const std::string of_a_task =
+      "project_id varchar, node_id varchar, node_class nodeclass, job_id varchar, internal_id int4, schema json, inputs json,"
+      " outputs json, run_hash varchar, image json, state statetype!, errors jsonb, progress numeric, start timestamptz,"
+      " end timestamptz, last_heartbeat timestamptz, created timestamptz!, modified timestamptz!, pricing_info jsonb,"
+      " hardware_info jsonb";
+  const std::map<std::string, std::string> tables{
+      {"comp_pipeline", "project_id varchar!, dag_adjacency_list json, state statetype!"},
+      {"comp_tasks", "task_id int4!, submit timestamptz, " + of_a_task},
+      {"comp_run_snapshot_tasks", "snapshot_task_id int4!, run_id int4!, " + of_a_task},
+      {"comp_runs",
+       "run_id int8!, project_uuid varchar!, user_id int8!, iteration int8!, result statetype!, created timestamptz!,"
+       " modified timestamptz!, started timestamptz, ended timestamptz, cancelled timestamptz, scheduled timestamptz,"
+       " processed timestamptz, metadata jsonb, use_on_demand_clusters bool!, dag_adjacency_list jsonb!, collection_run_id "
+       "varchar,"
+       " last_result_changed timestamptz"},
+      {"comp_runs_collections",
+       "collection_run_id uuid!, client_or_system_generated_id varchar!, client_or_system_generated_display_name varchar!,"
+       " is_generated_by_system bool!, created timestamptz!, modified timestamptz!"}};
+  for (const auto& [table, columns] : tables) {
+    const auto found = world_->execute(
+        "SELECT column_name || ' ' || udt_name || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END FROM information_schema.columns"
+        " WHERE table_schema = 'migration_test' AND table_name = '" +
+        table + "'");
+    std::istringstream wanted(columns);
+    for (std::string column; std::getline(wanted >> std::ws, column, ',');)
+      EXPECT_NE(std::ranges::find(found, column), found.end()) << table << ": " << column;
+  }
+  EXPECT_EQ(world_->execute(
+                "SELECT string_agg(enumlabel, ' ' ORDER BY enumsortorder) FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid"
+                " JOIN pg_namespace n ON n.oid = t.typnamespace WHERE typname = 'statetype' AND nspname = 'migration_test'")[0],
+            "UNKNOWN NOT_STARTED PUBLISHED PENDING RUNNING SUCCESS FAILED ABORTED WAITING_FOR_RESOURCES WAITING_FOR_CLUSTER");
 }
 
 TEST_F(PostgresMigration, several_at_once_do_it_once) {

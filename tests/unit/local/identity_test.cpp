@@ -28,6 +28,21 @@ TEST_F(Identity, is_made_with_its_directory_and_stays) {
   EXPECT_EQ(std::distance(fs::directory_iterator(state), {}), 1) << "no draft is left";
 }
 
+TEST_F(Identity, that_is_empty_after_a_power_failure_is_made_anew) {
+  const auto state = (root_ / "state").string();
+  fs::create_directory(state);
+  std::ofstream(state + "/identity").flush();
+  EXPECT_EQ(identity_of(state, "first").value(), "first");
+  EXPECT_EQ(identity_of(state, "second").value(), "first");
+  EXPECT_EQ(std::distance(fs::directory_iterator(state), {}), 1);
+}
+
+TEST_F(Identity, a_directory_keeps_jobs_once_it_has_a_journal) {
+  EXPECT_FALSE(keeps_jobs(root_.string()));
+  std::ofstream(root_ / "jobs.log") << "x";
+  EXPECT_TRUE(keeps_jobs(root_.string()));
+}
+
 TEST_F(Identity, is_that_of_the_directory_by_whatever_path) {
   ASSERT_TRUE(identity_of((root_ / "state").string(), "first"));
   fs::create_directory_symlink(root_, root_ / "link");
