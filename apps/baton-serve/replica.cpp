@@ -7,6 +7,7 @@
 
 #include "api/token.hpp"
 #include "backend/local/identity.hpp"
+#include "backend/local/processes.hpp"
 #include "machine.hpp"
 #include "store/postgres/migrate.hpp"
 
