@@ -79,7 +79,7 @@ class Replicas(Service):
         return int(self.sql("SELECT count(*) FROM comp_runs WHERE result NOT IN ('SUCCESS', 'FAILED', 'ABORTED')")[0][0])
 
     def test_R19_a_version_and_the_one_before_share_the_runs_of_a_database(self):
-        older = self.serve()
+        older = self.serve("--jobs", "4")
         go, nodes = self.gate()
         self.begin(older, 1, nodes)
         self.eventually(lambda: len(self.effects()) == 1, "a step has begun")
@@ -88,7 +88,7 @@ class Replicas(Service):
         self.sql("ALTER TABLE comp_runs ADD COLUMN later varchar, ADD COLUMN of_default integer NOT NULL DEFAULT 7")
         self.sql("ALTER TABLE comp_run_snapshot_tasks ADD COLUMN later json")
         self.sql("INSERT INTO schema_migrations (version, name, applied, by_version, minimum) VALUES (90, '0090_later.sql', now(), '9.0', 1)")
-        other = self.serve()
+        other = self.serve("--jobs", "4")
         self.begin(other, 2, nodes)
         self.begin(older, 3, nodes)
         self.eventually(lambda: len(self.effects()) == 3, f"the others have begun\n{self.log_of_all()}")
