@@ -14,6 +14,8 @@ bool had_started(const Run& run, const AttemptRecord& attempt) {
   return before.attempt == attempt.attempt && before.state == State::started;
 }
 
+const Resources& resources_of(const Run& run, Index task) { return run.definition().tasks[task].node.step->resources; }
+
 void announce_tasks(const Run& run, const Decision& decision, Instant now, std::vector<Announcement>& told) {
   for (const auto& record : decision.tasks)
     if (record.state == State::started && run.task(record.task).state != State::started)
@@ -21,6 +23,7 @@ void announce_tasks(const Run& run, const Decision& decision, Instant now, std::
                       .task = record.task,
                       .state = State::started,
                       .attempt = record.attempt,
+                      .resources = resources_of(run, record.task),
                       .at = record.started.value_or(now)});
   for (const auto& attempt : decision.attempts) {
     if (attempt.outcome == Outcome::open || !attempt.started) continue;
@@ -29,6 +32,7 @@ void announce_tasks(const Run& run, const Decision& decision, Instant now, std::
                       .task = attempt.task,
                       .state = State::started,
                       .attempt = attempt.attempt,
+                      .resources = resources_of(run, attempt.task),
                       .at = *attempt.started});
     const auto state = attempt.outcome == Outcome::succeeded ? State::success
                        : attempt.outcome == Outcome::aborted ? State::aborted

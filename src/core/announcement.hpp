@@ -27,6 +27,7 @@ struct Announcement {
   State state = State::published;  ///< the run's result, or the task's state
   std::int32_t attempt = 0;
   bool platform_ok = true;  ///< task_stopped: false = the platform's fault, not billed
+  Resources resources;      ///< task_started: what its step declares
   std::string text;         ///< run_log
   std::int32_t level = 20;  ///< run_log: 20 INFO, 30 WARNING, 40 ERROR
   Instant at{};             ///< the store's clock

@@ -95,6 +95,12 @@ class Service(Workshop):
         self.replicas.append(replica)
         return replica
 
+    def figure(self, replica, name):
+        """Of its /metrics; a name without labels is the sum over all that there are."""
+        found = [line.rpartition(" ")[2] for line in replica.ask("GET", "/metrics")[1].splitlines() if line.startswith((name + " ", name + "{"))]
+        self.assertTrue(found, f"no figure {name}")
+        return sum(map(float, found))
+
     def urls(self):
         return ",".join(replica.url for replica in self.replicas if replica.process.poll() is None)
 

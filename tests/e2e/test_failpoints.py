@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from service import Service
-from workshop import BATON
+from workshop import BATON, ROOT
 
 FAILING = str(Path(BATON).parent / "failing/baton-serve")
 SERVE = str(Path(BATON).with_name("baton-serve"))
@@ -67,10 +67,6 @@ class Dying(Service):
             time.sleep(0.05)
         return self.result(project)
 
-    def figure(self, replica, name):
-        lines = replica.ask("GET", "/metrics")[1].splitlines()
-        return float(next(line for line in lines if line.startswith(name + " ")).split()[-1])
-
     def check(self):
         """At most one beginning of an attempt; no success without its outputs."""
         for effect, times in Counter(self.effects()).items():
@@ -86,6 +82,12 @@ class Failpoints(Dying):
         binary = Path(SERVE).read_bytes()
         self.assertGreater(len(names()), 10)
         self.assertEqual([name for name in [*names(), "BATON_FAILPOINT"] if name.encode() in binary], [])
+
+    def test_each_of_them_stands_in_the_table_of_crashes(self):
+        table = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## What a crash does")[2].partition("\n## ")[0]
+        rows = [line for line in table.splitlines() if line.startswith("| ")]
+        self.assertEqual([name for name in names() if not any(f"`{name}`" in row for row in rows)], [])
+        self.assertEqual([row for row in rows if row.split("|")[-2].strip() == ""], [], "rows without a test")
 
     def test_a_run_ends_wherever_a_replica_dies(self):
         other = self.serve()

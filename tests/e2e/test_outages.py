@@ -216,15 +216,28 @@ class WakeUps(OwnServers):
         self.begin({"wait": self.step(f"read line < {gate} || true", foreach={"i": {"range": [1, BURST, 1]}}), "last": self.step("true", after=["wait"])})
         self.eventually(lambda: len(self.effects()) == BURST, "all wait at the gate")
         self.eventually(lambda: self.number("SELECT count(*) FROM comp_runs WHERE scheduled > processed") == 0, "nothing is pending")
-        before, began = self.number("SELECT fence FROM comp_runs"), time.monotonic()
+        self.nothing_waits()
+        before, visits, began = self.number("SELECT fence FROM comp_runs"), self.visits(), time.monotonic()
 
         with open(gate, "w"):  # all come through at once; each end of a step is a wake-up
             pass
         self.wait_for_the_end()
         passes = self.number("SELECT fence FROM comp_runs") - before
-        print(f"\n  {BURST} jobs that ended at once: {passes} passes in {time.monotonic() - began:.1f} s ... ", end="", flush=True)
+        seconds = time.monotonic() - began
+        self.eventually(lambda: self.number("SELECT count(*) FROM comp_runs WHERE open") == 0, "nothing is owed")
+        self.nothing_waits()
+        visits = self.visits() - visits
+        print(f"\n  {BURST} jobs that ended at once: {passes} passes in {seconds:.1f} s, {visits:.0f} visits of all replicas until nothing is owed ... ", end="", flush=True)
         self.assertLessEqual(passes, HANDFUL)
+        self.assertLessEqual(visits, HANDFUL + len(self.replicas), "visits that found nothing to do count, too")
         self.check(1, BURST + 1)
+
+    def visits(self):
+        return sum(self.figure(replica, "baton_passes_total") for replica in self.replicas)
+
+    def nothing_waits(self):
+        for name in "baton_queue_deliveries_held", "baton_queue_depth":
+            self.eventually(lambda: all(self.figure(replica, name) == 0 for replica in self.replicas), f"{name} is 0")
 
     def test_with_redis_away_a_hundred_wake_ups_a_second_of_one_run_go_on(self):
         """Each end of a job is a wake-up, taken by whichever of four replicas; nothing but the fence keeps them from each other's passes."""
@@ -237,12 +250,22 @@ class WakeUps(OwnServers):
         for replica in self.replicas:
             status, ready = replica.ask("GET", "/readyz")
             self.assertEqual((status, ready["lock"]), (200, False), ready)
+            self.assertEqual(self.figure(replica, "baton_lock_up"), 0)
+            self.assertTrue(self.told(replica, "lock.unavailable"), replica.text())
 
         self.wait_for_the_end()
 
         seconds = time.monotonic() - began
         print(f"\n  {STORM} jobs without locks: {STORM / seconds:.0f} ends a second, {self.number('SELECT fence FROM comp_runs')} passes ... ", end="", flush=True)
         self.check(1, STORM + 1)
+
+        self.assertFalse(any(self.told(replica, "lock.recovered") for replica in self.replicas), "while it is away")
+        self.services("start", "redis")
+        for replica in self.replicas:
+            self.eventually(lambda: self.figure(replica, "baton_lock_up") == 1 and self.told(replica, "lock.recovered"), f"it is told that Redis is back\n{replica.text()}")
+
+    def told(self, replica, code):
+        return any(code in line for line in replica.log)
 
 
 class Draining(OwnServers):

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from service import Service, TOKEN
-from workshop import LONG
+from workshop import LONG, ROOT
 
 SEED = int(os.environ.get("BATON_SEED") or time.time_ns())
 
@@ -61,6 +61,78 @@ class Replicas(Service):
         self.assertEqual(len(self.effects()), 3)
         self.check_effects()
 
+    def gate(self):
+        """A file, and two steps of which the first waits for it."""
+        go = self.folder / "go"
+        return go, {"make": self.step(f"while [ ! -e {go} ]; do sleep 0.05; done; echo 7 > ${{outputs.f}}", outputs={"f": {"file": "f"}}),
+                    "turn": self.step("rev < ${inputs.f} > ${outputs.f}", inputs={"f": {"from": "make.f"}}, outputs={"f": {"file": "f"}})}
+
+    def begin(self, replica, n, nodes):
+        project = f"00000000-0000-4000-8000-{n:012d}"
+        path = self.pipeline(nodes, name=f"p{n}.yaml")
+        status, answer = replica.ask("PUT", f"/v2/projects/{project}", {"user_id": 1, "name": f"p{n}", "pipeline": path.read_text(), "file": str(path), "params": {}})
+        self.assertEqual(status, 200, answer)
+        status, answer = replica.ask("POST", "/v2/computations", {"user_id": 1, "project_id": project, "start_pipeline": True,
+                                                                        "collection_run_id": str(uuid.uuid4()), "product_name": "x"})
+        self.assertEqual(status, 201, answer)
+
+    def left(self):
+        return int(self.sql("SELECT count(*) FROM comp_runs WHERE result NOT IN ('SUCCESS', 'FAILED', 'ABORTED')")[0][0])
+
+    def test_R19_a_version_and_the_one_before_share_the_runs_of_a_database(self):
+        older = self.serve("--jobs", "4")
+        go, nodes = self.gate()
+        self.begin(older, 1, nodes)
+        self.eventually(lambda: len(self.effects()) == 1, "a step has begun")
+
+        # What a later version may do to the tables (it only adds): the statements of the one that serves are prepared already.
+        self.sql("ALTER TABLE comp_runs ADD COLUMN later varchar, ADD COLUMN of_default integer NOT NULL DEFAULT 7")
+        self.sql("ALTER TABLE comp_run_snapshot_tasks ADD COLUMN later json")
+        self.sql("INSERT INTO schema_migrations (version, name, applied, by_version, minimum) VALUES (90, '0090_later.sql', now(), '9.0', 1)")
+        other = self.serve("--jobs", "4")
+        self.begin(other, 2, nodes)
+        self.begin(older, 3, nodes)
+        self.eventually(lambda: len(self.effects()) == 3, f"the others have begun\n{self.log_of_all()}")
+        older.kill()
+        go.touch()
+
+        self.eventually(lambda: self.left() == 0, f"all end\n{self.log_of_all()}")
+        self.assertEqual(self.sql("SELECT result, later, of_default FROM comp_runs"), [["SUCCESS", "", "7"]] * 3, self.log_of_all())
+        self.assertEqual(self.sql("SELECT max(version), min(minimum) FROM schema_migrations"), [["90", "1"]])
+        self.check_effects()
+        self.check_outputs({"make", "turn"})
+        self.assertEqual(len(self.effects()), 6)
+
+        # One that took something away says who may still work with it.
+        self.sql("UPDATE schema_migrations SET minimum = 90 WHERE version = 90")
+        refused = self.baton("serve", "--listen", "127.0.0.1:0", "--local-backend", "--data", self.folder, env=self.environment, code=4)
+        self.assertIn("store.newer", refused.err)
+        self.assertIn("migration 90", refused.err)
+
+    @unittest.skipUnless(LONG, "a client waits 30 s for a server that says nothing: --long")
+    def test_a_client_outlives_the_pause_of_its_replica(self):
+        first, second = self.serve(), self.serve()
+        go, nodes = self.gate()
+        self.pipeline(nodes)
+        client = self.start_remote("run", "p.yaml", server=f"{first.url},{second.url}")
+        self.eventually(lambda: self.effects(), "a step has begun")
+
+        first.kill(signal.SIGSTOP)
+        began = time.monotonic()
+        go.touch()
+        ended = self.end_of(client)
+        print(f"\n  the client knew the end {time.monotonic() - began:.1f} s after its replica stood still ... ", end="", flush=True)
+        first.kill(signal.SIGCONT)
+
+        self.assertEqual(ended.code, 0, f"{ended}\n{self.log_of_all()}")
+        self.assertIn("2 of 2 tasks succeeded", ended.err)
+        self.eventually(lambda: self.sql("SELECT 1 FROM comp_runs WHERE open") == [], "nothing is owed")
+        self.eventually(lambda: first.ask("GET", "/readyz")[0] == 200, "it goes on")
+        self.assertEqual(self.sql("SELECT result FROM comp_runs"), [["SUCCESS"]])
+        self.assertEqual(len(self.effects()), 2)
+        self.check_effects()
+        self.check_outputs({"make", "turn"})
+
     def test_a_replica_is_killed_and_the_run_ends(self):
         first, second = self.serve(), self.serve()
         self.three_steps(1)
@@ -82,45 +154,66 @@ class Replicas(Service):
             self.serve("--jobs", "4")
         nodes = {"each": self.step("sleep 0.05; echo $BATON_NODE > ${outputs.f}", foreach={"i": {"range": [1, tasks - 1, 1]}}, outputs={"f": {"file": "f"}}),
                  "all": self.step("cat ${inputs.f}", inputs={"f": {"from": "each[*].f"}})}
-        projects = []
         for n in range(runs):
-            project = f"00000000-0000-4000-8000-{n:012d}"
-            projects.append(project)
-            path = self.pipeline(nodes, name=f"p{n}.yaml")
-            replica = chance.choice([r for r in self.replicas if r.process.poll() is None])
-            status, answer = replica.ask("PUT", f"/v2/projects/{project}", {"user_id": 1, "name": f"p{n}", "pipeline": path.read_text(), "file": str(path), "params": {}})
-            self.assertEqual(status, 200, answer)
-            status, answer = replica.ask("POST", "/v2/computations", {"user_id": 1, "project_id": project, "start_pipeline": True,
-                                                                            "collection_run_id": str(uuid.uuid4()), "product_name": "x"})
-            self.assertEqual(status, 201, answer)
-
-        def left():
-            return int(self.sql("SELECT count(*) FROM comp_runs WHERE result NOT IN ('SUCCESS', 'FAILED', 'ABORTED')")[0][0])
+            self.begin(chance.choice([r for r in self.replicas if r.process.poll() is None]), n, nodes)
 
         end = time.monotonic() + (1800 if LONG else 120)
         stopped = None
+        woken, fenced = set(), 0  # replicas that go on after a stop; their visits that the store refused
+
+        def look(replica):
+            nonlocal fenced
+            if replica in woken:
+                fenced += int(self.figure(replica, 'baton_passes_total{end="fenced"}'))
+
         with self.subTest(f"replay: BATON_SEED={SEED}"):
-            while left() > 0:
-                self.assertLess(time.monotonic(), end, f"{left()} runs have not ended\n{self.log_of_all()}")
+            while self.left() > 0:
+                self.assertLess(time.monotonic(), end, f"{self.left()} runs have not ended\n{self.log_of_all()}")
                 time.sleep(chance.uniform(0.5, 2.5))
+                spared = stopped and stopped[0]  # who goes on now is not killed before it has done what it was about to do
                 if stopped and time.monotonic() > stopped[1]:
                     stopped[0].kill(signal.SIGCONT)
+                    woken.add(stopped[0])
                     stopped = None
-                living = [r for r in self.replicas if r.process.poll() is None and not (stopped and r is stopped[0])]
+                living = [r for r in self.replicas if r.process.poll() is None and r is not spared]
                 victim = chance.choice(living)
                 if stopped is None and chance.random() < 0.3:
-                    victim.kill(signal.SIGSTOP)
+                    self.stop_in_a_pass(victim)
                     stopped = (victim, time.monotonic() + (15 if LONG else 4))
                 else:
+                    look(victim)
                     victim.kill()
                     self.serve("--jobs", "4")
             if stopped:
                 stopped[0].kill(signal.SIGCONT)
+                woken.add(stopped[0])
+            for replica in self.replicas:
+                if replica.process.poll() is None:
+                    look(replica)
+            print(f"\n  {len(woken)} replicas went on after a stop: {fenced} of their visits were fenced ... ", end="", flush=True)
             states = Counter(state for state, in self.sql("SELECT result FROM comp_runs"))
             self.assertEqual(states, {"SUCCESS": runs}, self.log_of_all())
             self.check_effects()
             self.check_outputs({"each"})
             self.assertEqual(len({(run, node) for run, node, _ in self.effects()}), runs * tasks)
+            if LONG:
+                self.assertGreater(fenced, 0, "who stood still for longer than a lock lives comes too late at least once")
+
+    def stop_in_a_pass(self, replica, tries=20):
+        """Stops it, between the beginning of a pass and its commit if it is found there."""
+        def begun():
+            return {tuple(row) for row in self.sql("SELECT run_id, fence FROM comp_runs WHERE failures > 0")}  # counted at the beginning, cleared by the commit
+
+        for _ in range(tries):
+            before = begun()
+            replica.kill(signal.SIGSTOP)
+            stands = begun() - before
+            for _ in range(3):  # passes of the others end meanwhile
+                stands = stands and stands & begun()
+            if stands:
+                return
+            replica.kill(signal.SIGCONT)
+        replica.kill(signal.SIGSTOP)
 
     def test_a_replica_that_is_told_to_end_drains(self):
         replica, other = self.serve(), self.serve()
@@ -222,6 +315,12 @@ class Interface(Service):
         # Of what all replicas have in common; NaN until it was asked for.
         for name in ("baton_runs_open 0", "baton_runs_held 0", "baton_outbox_age_seconds 0", "baton_queue_depth 0", 'baton_jobs{state="PENDING"} 0'):
             self.eventually(lambda: name in replica.ask("GET", "/metrics")[1].splitlines(), name)
+
+    def test_each_figure_is_described_and_each_that_is_described_is_there(self):
+        kinds = dict(re.findall(r"^# TYPE (baton_\w+) (\w+)$", self.serve().ask("GET", "/metrics")[1], re.M))
+        self.assertIn(("baton_pass_seconds", "histogram"), kinds.items())
+        described = set(re.findall(r"`(baton_\w+)(?:\{[^`]*)?`", (ROOT / "docs/operate.md").read_text(encoding="utf-8")))
+        self.assertEqual(set(kinds), described)
 
     def test_tables_that_are_missing_are_named_where_they_are_not_to_be_made(self):
         ended = self.baton("serve", "--listen", "127.0.0.1:0", "--local-backend", "--data", self.folder, env={**self.environment, "BATON_MIGRATE": "0"}, code=4)

@@ -1,6 +1,9 @@
 #include "events/rabbitmq/topics.hpp"
 
+#include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "core/time_text.hpp"
@@ -53,6 +56,21 @@ std::string service_run_id(const Outgoing& outgoing) {
          '_' + std::to_string(outgoing.run.iteration.value());
 }
 
+/// What the step declares, in the reference's words; a resource of the user's own keeps its name. Everything is both limit and reservation.
+json service_resources(const core::Resources& resources) {
+  static const std::map<std::string_view, const char*> names{{"cpu", "CPU"}, {"ram", "RAM"}, {"gpu", "GPU"}, {"vram", "VRAM"}};
+  auto amounts = json::object();
+  for (const auto& [name, amount] : resources) {
+    const auto known = names.find(name);
+    const bool whole = amount == std::floor(amount) && std::abs(amount) <= 9'007'199'254'740'992;
+    const json value = whole ? json(static_cast<std::int64_t>(amount)) : json(amount);
+    amounts[known == names.end() ? name : known->second] = {{"limit", value}, {"reservation", value}};
+  }
+  return {
+      {"container",
+       {{"image", std::string(step_key) + ':' + step_version}, {"resources", amounts}, {"boot_modes", json::array({"CPU"})}}}};
+}
+
 json tracking_started(const Outgoing& outgoing, const json& metadata) {
   const auto names = field(metadata, "node_id_names_map", json::object());
   const auto parents = field(metadata, "project_metadata", json::object());
@@ -84,7 +102,7 @@ json tracking_started(const Outgoing& outgoing, const json& metadata) {
           {"service_key", step_key},
           {"service_version", step_version},
           {"service_type", "computational"},
-          {"service_resources", json::object()},
+          {"service_resources", service_resources(outgoing.what.resources)},
           {"service_additional_metadata", json::object()}};
 }
 

@@ -22,6 +22,9 @@ using Steps = std::vector<std::shared_ptr<const core::Step>>;
 [[nodiscard]] std::string to_json(const core::TaskDefinition& task, std::size_t step);
 [[nodiscard]] Result<core::TaskDefinition> task_from(std::string_view json, const Steps& steps);
 
+[[nodiscard]] std::string to_json(const core::Resources& resources);
+[[nodiscard]] Result<core::Resources> resources_from(std::string_view json);
+
 [[nodiscard]] std::string to_json(const core::Success& success);
 [[nodiscard]] Result<core::Success> success_from(std::string_view json);
 

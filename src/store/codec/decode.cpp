@@ -183,6 +183,9 @@ Result<Steps> steps_from(std::string_view json) {
 Result<core::TaskDefinition> task_from(std::string_view json, const Steps& steps) {
   return read<core::TaskDefinition>(json, "task", [&](Reader& in, core::TaskDefinition& into) { task(in, into, steps); });
 }
+Result<core::Resources> resources_from(std::string_view json) {
+  return read<core::Resources>(json, "resources", [](Reader& in, core::Resources& into) { in.value(into); });
+}
 Result<core::Success> success_from(std::string_view json) { return read<core::Success>(json, "success", success); }
 Result<core::Reasons> reasons_from(std::string_view json) {
   return read<core::Reasons>(json, "reasons", [](Reader& in, core::Reasons& into) { list(in, into, reason); });

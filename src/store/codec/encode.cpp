@@ -17,12 +17,17 @@ void texts(Writer& out, std::string_view key, const List& list) {
 }
 
 template <class Map>
-void pairs(Writer& out, std::string_view key, const Map& map) {
-  if (map.empty()) return;
-  out.name(key);
+void object_of(Writer& out, const Map& map) {
   out.begin_object();
   for (const auto& [name, value] : map) out.field(name, value);
   out.end_object();
+}
+
+template <class Map>
+void pairs(Writer& out, std::string_view key, const Map& map) {
+  if (map.empty()) return;
+  out.name(key);
+  object_of(out, map);
 }
 
 // An array of what `write` makes of each; nothing where there is none.
@@ -242,6 +247,12 @@ std::string to_json(const core::TaskDefinition& task, std::size_t step_position)
   out.field("may_cut_off", task.may_cut_off, false);
   items(out, "stamps", task.stamps, stamp);
   out.end_object();
+  return out.take();
+}
+
+std::string to_json(const core::Resources& resources) {
+  Writer out;
+  object_of(out, resources);
   return out.take();
 }
 

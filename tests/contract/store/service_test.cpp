@@ -16,6 +16,14 @@ core::Announcement run_failed(core::Instant at) {
 core::Announcement task_stopped(core::Instant at) {
   return {.what = core::Told::task_stopped, .task = 1, .state = State::aborted, .attempt = 2, .platform_ok = false, .at = at};
 }
+core::Announcement task_started(core::Instant at) {
+  return {.what = core::Told::task_started,
+          .task = 0,
+          .state = State::started,
+          .attempt = 1,
+          .resources = {{"cpu", 0.1}, {"my \"own\"", 3}},
+          .at = at};
+}
 
 // ---- projects and requests ----------------------------------------------------------------------------------------------
 
@@ -163,11 +171,11 @@ TEST_P(StoreContract, what_a_commit_announces_waits_in_the_outbox_until_it_was_t
   const auto ticket = begin(key);
   core::Decision decision;
   decision.result = State::started;
-  decision.announcements = {run_failed(now()), task_stopped(now() + 1s)};
+  decision.announcements = {run_failed(now()), task_stopped(now() + 1s), task_started(now())};
 
   const auto committed = commit(ticket, decision);
 
-  ASSERT_EQ(committed.messages.size(), 2u);
+  ASSERT_EQ(committed.messages.size(), 3u);
   const auto& first = committed.messages[0];
   EXPECT_EQ(first.run, key);
   EXPECT_EQ(first.run_id, ticket.run);
@@ -182,8 +190,8 @@ TEST_P(StoreContract, what_a_commit_announces_waits_in_the_outbox_until_it_was_t
   EXPECT_TRUE(good(store().outbox(5s, 10)).empty());
   pass_time(5s);
   const auto waiting = good(store().outbox(5s, 10));
-  ASSERT_EQ(waiting.size(), 2u);
-  for (std::size_t i = 0; i < 2; ++i) {
+  ASSERT_EQ(waiting.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(waiting[i].id, committed.messages[i].id);
     EXPECT_EQ(waiting[i].run, key);
     EXPECT_EQ(waiting[i].run_id, ticket.run);
@@ -197,7 +205,7 @@ TEST_P(StoreContract, what_a_commit_announces_waits_in_the_outbox_until_it_was_t
 
   done(store().told({first.name(), {.number = 4711, .fence = first.fence}}));
 
-  EXPECT_EQ(good(store().outbox(0s, 10)).size(), 1u);
+  EXPECT_EQ(good(store().outbox(0s, 10)).size(), 2u);
   done(store().told({}));
   EXPECT_TRUE(view(key).open);
 }

@@ -134,6 +134,27 @@ TEST(Catalogue, SC_1_the_whole_scenario_is_told_once_and_in_order) {
   EXPECT_EQ(decision.release, std::vector<JobId>{*scene.task(n3).job});
 }
 
+TEST(Catalogue, SC_1_a_start_is_told_with_what_the_step_declares) {
+  auto definition = run_of({{}, {}});
+  const Resources declared{{"cpu", 2}, {"ram", 1e9}};
+  for (const Index i : {0u, 1u}) test::step_of(*definition, i).resources = declared;
+  Scene scene(definition);
+  scene.pass();
+  auto quick = done(scene.task(1));  // it begins and ends between two passes
+  auto end = std::make_shared<JobEnd>(*quick.end);
+  end->started = noon;
+  quick.end = end;
+
+  const auto decision = scene.pass({seen(scene.task(0), Seen::running), quick}, noon + 1s);
+
+  std::size_t starts = 0;
+  for (const auto& told : decision.announcements) {
+    if (told.what == Told::task_started) ++starts;
+    EXPECT_EQ(told.resources, told.what == Told::task_started ? declared : Resources()) << to_text(told.what);
+  }
+  EXPECT_EQ(starts, 2u);
+}
+
 TEST(Catalogue, SC_5_a_stop_before_the_first_pass_aborts_all_and_sends_nothing) {
   auto scene = workbench();
   scene.rows.desire(Desire::cancel, noon);

@@ -59,6 +59,9 @@ TEST(Codec, numbers_come_back_to_the_last_bit) {
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ((*back)[0]->resources, step.resources);
   EXPECT_EQ((*back)[0]->limits.run, core::Duration::max());
+  EXPECT_EQ(resources_from(to_json(step.resources)), step.resources);
+  EXPECT_EQ(to_json(core::Resources{}), "{}");
+  EXPECT_EQ(resources_from(R"({"cpu": "many"})").error().code, "store.damaged");
 }
 
 TEST(Codec, every_character_comes_back) {
