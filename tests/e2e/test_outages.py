@@ -242,7 +242,7 @@ class WakeUps(OwnServers):
     def test_with_redis_away_a_hundred_wake_ups_a_second_of_one_run_go_on(self):
         """Each end of a job is a wake-up, taken by whichever of four replicas; nothing but the fence keeps them from each other's passes."""
         for _ in range(4):
-            self.serve("--jobs", "4")
+            self.serve("--jobs", "16")
         self.services("stop", "redis")
         began = time.monotonic()
         self.begin({"each": self.step("sleep 0.02", foreach={"i": {"range": [1, STORM, 1]}}), "last": self.step("true", after=["each"])})
