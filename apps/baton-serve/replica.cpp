@@ -274,7 +274,7 @@ awaitable<Result<void>> Replica::start() {
                                          .host = host_name(),
                                          .folder = setup_.state,
                                          .has_jobs = has_jobs,
-                                         .moved = setup_.settings.truth("BATON_STATE_MOVED")},
+                                         .instead_of = setup_.settings.text("BATON_STATE_MOVED")},
                                         ReplicaId(setup_.replica), [this](const Error& why) { end_for(why); });
   if (!joined) co_return fail(std::move(joined.error()));
   lock_.start();

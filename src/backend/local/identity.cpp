@@ -1,6 +1,7 @@
 #include "backend/local/identity.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,11 +28,18 @@ std::string read_name(const std::string& path) {
   return name;
 }
 
+/// The name is of this very directory: a copy of it has another number.
+Result<std::string> named(const std::string& state, const std::string& name) {
+  struct stat seen{};
+  if (::stat(state.c_str(), &seen) != 0) return unusable(state, "the state directory cannot be looked at");
+  return name + '.' + std::to_string(seen.st_ino);
+}
+
 }  // namespace
 
 Result<std::string> identity_of(const std::string& state, const std::string& fresh) {
   const auto path = state + "/identity";
-  if (auto name = read_name(path); !name.empty()) return name;
+  if (auto name = read_name(path); !name.empty()) return named(state, name);
   if (!make_folders(state)) return unusable(state, "the state directory cannot be made");
   // Whole, and on the disk, under its own name first: who reads it sees all of it or nothing, also after a power failure.
   const auto draft = path + '.' + fresh;
@@ -46,7 +54,11 @@ Result<std::string> identity_of(const std::string& state, const std::string& fre
   ::unlink(draft.c_str());
   errno = wrong;
   if (!placed) return unusable(path, "it cannot be made");
-  return read_name(path);
+  if (const int folder = ::open(state.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
+    ::fsync(folder);  // before anybody is told of it
+    ::close(folder);
+  }
+  return named(state, read_name(path));
 }
 
 bool keeps_jobs(const std::string& state) { return ::access((state + "/jobs.log").c_str(), F_OK) == 0; }

@@ -7,8 +7,8 @@
 
 namespace baton::local {
 
-/// The name in the directory's file `identity`, which is made, as the directory is, where it is missing; of several who make it at once all
-/// get the same. @param fresh  the name of a new one. Errors: state.unusable
+/// The name in the directory's file `identity`, with the directory's own number, which a copy has not. Both are made where they are missing; of
+/// several who make them at once all get the same. @param fresh  the name of a new one. Errors: state.unusable
 [[nodiscard]] Result<std::string> identity_of(const std::string& state, const std::string& fresh);
 
 /// Whether jobs have been kept there.

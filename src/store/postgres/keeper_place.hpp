@@ -10,9 +10,8 @@ struct KeeperPlace {
   std::string id;            ///< of the state directory (local::identity_of)
   std::string boot;          ///< of its host: who has another one cannot reach its keeper
   std::string host, folder;  ///< for people
-  bool has_jobs = false;     ///< jobs were kept there before: of the first who says where, in a database that has some
-  bool moved =
-      false;  ///< the one before is gone for ever, with what ran there; else all its jobs must be over, and its replicas have left
+  bool has_jobs = false;     ///< jobs were kept there before: asked of the first who says where, in a database that has some
+  std::string instead_of;    ///< the folder of before, which is gone for ever, with what ran there; empty: none is
 };
 
 }  // namespace baton

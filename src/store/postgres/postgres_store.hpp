@@ -68,8 +68,8 @@ class PostgresStore final : public Store {
   awaitable<Result<std::shared_ptr<const core::RunDefinition>>> definition(core::RunKey run) override;
   awaitable<Result<std::vector<NodeView>>> nodes(ProjectId project) override;
 
-  /// As join, for a replica that runs local processes. Error beside its: store.other_keeper (other replicas that live keep their jobs at another
-  /// place, or jobs there have not ended). @param refused  told once, when the line was lost and another place was taken meanwhile: this
+  /// As join, for a replica that runs local processes. Error beside its: store.other_keeper (the jobs of this database are kept at another
+  /// place). @param refused  told once, when the line was lost and another place was taken meanwhile: this
   /// replica must end
   awaitable<Result<void>> join_at(KeeperPlace keeper, ReplicaId replica, std::function<void(const Error&)> refused);
   /// A replica that goes in order: it is gone for all others at once.

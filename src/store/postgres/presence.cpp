@@ -30,7 +30,6 @@ constexpr auto as_pair = asio::as_tuple(asio::use_awaitable);
   " AND ((classid::bigint << 32) | objid::bigint) = " LOCK_KEY ")"
 // Once: a lock that is taken twice has to be freed twice.
 constexpr Statement take{"take", "SELECT CASE WHEN " HELD_HERE " THEN true ELSE pg_try_advisory_lock(" LOCK_KEY ") END"};
-// Its place stays what it was: a line that is made again was never a departure.
 constexpr Statement introduce{
     "introduce", "INSERT INTO replicas (id, version, seen, lock_key) VALUES ($1::text, $2::text, clock_timestamp(), " LOCK_KEY
                  ") ON CONFLICT (id) DO UPDATE SET version = excluded.version, seen = excluded.seen"};
@@ -48,33 +47,34 @@ struct Seat {
   std::function<void(const Error&)> refused;
 };
 
-// Jobs are kept at one place (R15): the one that is settled already, or `keeper`.
+// Jobs are kept at one place (R15): where the first has said, or a person has since.
 awaitable<Result<void>> settle_at(Connection& on, ReplicaId replica, KeeperPlace keeper) {
-  // On another host, or after another boot, a directory of the same name cannot reach the same keeper.
+  // On another host a directory that is the same cannot reach the same keeper.
   const auto here = keeper.id + '@' + keeper.boot;
-  std::vector<postgres::Call> calls{
-      {&sql::place_alone, Parameters()},
-      {&sql::take_place, Parameters(replica.value(), keeper.id, keeper.host, keeper.folder, keeper.moved, keeper.has_jobs)},
-      {&sql::be_there, Parameters(replica.value(), here, keeper.id)},
-      {&sql::place, Parameters(replica.value(), here)}};
+  std::vector<postgres::Call> calls{{&sql::place_alone, Parameters()},
+                                    {&sql::take_place, Parameters(replica.value(), here, keeper.id, keeper.host, keeper.folder,
+                                                                  keeper.instead_of, keeper.has_jobs)},
+                                    {&sql::be_there, Parameters(replica.value(), here, keeper.id)},
+                                    {&sql::place, Parameters(replica.value(), here)}};
   auto answers = co_await on.run(std::move(calls));
   if (!answers) co_return fail(error_of(answers.error()));
   if (!(*answers)[2].empty()) co_return Result<void>();
   auto row = (*answers)[3][0];
   const auto host = row.some_text(), folder = row.some_text();
   const bool lives = row.truth();
-  const auto kept = row.number();
-  const auto where = host && folder ? std::string(*folder) + " of " + std::string(*host) : std::string("another state directory");
-  co_return fail(
-      {.code = "store.other_keeper",
-       .what = "the jobs of this database are kept in " + where +
-               (lives      ? ", by a replica that lives"
-                : kept > 0 ? ", where " + std::to_string(kept) + " have not ended or are not released"
-                           : ", which its replicas have not left in order"),
-       .where = keeper.folder + " of " + keeper.host,
-       .way_out = lives ? "give all replicas the same BATON_STATE on one host, or end those that have another"
-                        : "start a replica there, let its runs end, and end it by SIGTERM; if that folder is gone for ever, with "
-                          "what ran there, say BATON_STATE_MOVED=1 once"});
+  Error error{.code = "store.other_keeper", .where = keeper.folder + " of " + keeper.host};
+  if (!folder) {
+    error.what = "this database has jobs that are not over, and none was ever kept in this state directory";
+    error.way_out = "start first a replica with the BATON_STATE where they are; if that is gone for ever: BATON_STATE_MOVED=yes";
+  } else {
+    error.what = "the jobs of this database are kept in " + std::string(*folder) + " of " + std::string(*host) +
+                 (lives ? ", by a replica that lives" : "");
+    error.way_out =
+        "give all replicas the same BATON_STATE, on one host; if that folder is gone for ever, with what ran there: "
+        "BATON_STATE_MOVED=" +
+        std::string(*folder);
+  }
+  co_return fail(std::move(error));
 }
 
 }  // namespace
@@ -220,8 +220,8 @@ awaitable<Result<void>> Presence::join(ReplicaId replica, std::optional<KeeperPl
   auto entered = co_await state->enter(replica, seat);
   state->end_turn();
   if (entered) {
-    // What has moved has moved: when the line is made again, another place that was taken meanwhile is not taken from it.
-    if (seat.keeper) seat.keeper->moved = false;
+    // What was moved is moved: when the line is made again, another place that was taken meanwhile is not taken from it.
+    if (seat.keeper) seat.keeper->instead_of.clear();
     state->joined.insert_or_assign(replica, std::move(seat));
     if (!std::exchange(state->keeping, true)) asio::co_spawn(state->executor, state->keep(), asio::detached);
   }
@@ -234,8 +234,7 @@ awaitable<Result<void>> Presence::leave(ReplicaId replica) {
   co_await state->take_turn();
   Result<void> left;
   if (state->connection && state->connection->usable()) {
-    std::vector<postgres::Call> calls{{&sql::leave_place, Parameters(replica.value())}, {&free_it, Parameters(replica.value())}};
-    auto freed = co_await state->connection->run(std::move(calls));
+    auto freed = co_await state->connection->run(about(free_it, replica));
     if (!freed) {
       state->connection->close();
       left = fail(error_of(freed.error()));

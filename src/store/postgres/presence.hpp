@@ -23,7 +23,7 @@ class Presence {
 
   /// Takes the lock, now and after each loss of the connection until it leaves. Errors: store.unavailable, store.pooled (something between us
   /// and the server gives one session to several clients), store.not_yours (another process lives under this name), store.other_keeper (jobs
-  /// are kept at another place than `keeper`, which its replicas have not left, or where jobs are not over).
+  /// are kept at another place than `keeper`).
   /// @param keeper   where this replica's jobs are kept; none: nowhere
   /// @param refused  told when the line was lost and another place was taken before it was made again: this replica must end
   awaitable<Result<void>> join(ReplicaId replica, std::optional<KeeperPlace> keeper = {},

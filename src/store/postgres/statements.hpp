@@ -61,7 +61,8 @@ inline constexpr Statement project{
 
 inline constexpr Statement restamp{
     "restamp",
-    "UPDATE comp_tasks c SET success = d.success::json FROM unnest($2::text[], $3::text[], $4::bigint[], $5::integer[])"
+    "UPDATE comp_tasks c SET success = d.success::json, modified = clock_timestamp() FROM unnest($2::text[], $3::text[], "
+    "$4::bigint[], $5::integer[])"
     " d(node_id, success, run, attempt) WHERE c.project_id = $1::text AND c.node_id = d.node_id"
     " AND (c.success ->> 'run')::bigint = d.run AND (c.success ->> 'attempt')::integer = d.attempt"};
 
@@ -474,28 +475,23 @@ inline constexpr Statement forget_the_gone{
 // One replica at a time: each sees what the one before it has settled.
 inline constexpr Statement place_alone{"place_alone",
                                        "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/keeper', 0))"};
-#define KEPT "(SELECT count(*) FROM comp_task_attempts WHERE outcome = 'open' OR owed <> 'nothing')"
-// `$2` takes the place where there was none, or from one that all have left in order and where nothing runs. Who was killed, or has lost its
-// line, has not left: only `$5`, a person's word, takes it from those.
-inline constexpr Statement take_place{"take_place",
-                                      "INSERT INTO local_keeper AS k (id, host, folder, since)"
-                                      " SELECT $2::text, $3::text, $4::text, clock_timestamp()"
-                                      " WHERE EXISTS (SELECT 1 FROM local_keeper) OR $5::boolean OR $6::boolean OR " KEPT
-                                      " = 0"
-                                      " ON CONFLICT (the_only) DO UPDATE SET id = excluded.id, host = excluded.host, folder = "
-                                      "excluded.folder, since = excluded.since"
-                                      " WHERE k.id <> excluded.id AND NOT EXISTS (" LIVING
-                                      " AND p.id <> $1::text) AND ($5::boolean OR (" KEPT
-                                      " = 0"
-                                      " AND NOT EXISTS (SELECT 1 FROM replicas WHERE id <> $1::text AND keeper IS NOT NULL)))"};
+// The first says where; afterwards only a person does, who names the folder that is gone (`$6`), and not against a replica that lives there.
 #define ELSEWHERE "EXISTS (" LIVING " AND p.id <> $1::text AND p.keeper <> $2::text)"
+inline constexpr Statement take_place{
+    "take_place",
+    "INSERT INTO local_keeper AS k (id, host, folder, since)"
+    " SELECT $3::text, $4::text, $5::text, clock_timestamp() WHERE $6::text <> '' OR $7::boolean"
+    " OR EXISTS (SELECT 1 FROM local_keeper) OR NOT EXISTS (SELECT 1 FROM comp_task_attempts WHERE outcome = 'open' OR owed <> "
+    "'nothing')"
+    " ON CONFLICT (the_only) DO UPDATE SET id = excluded.id, host = excluded.host, folder = excluded.folder, since = "
+    "excluded.since"
+    " WHERE k.id <> excluded.id AND k.folder = $6::text AND NOT " ELSEWHERE};
 inline constexpr Statement be_there{
     "be_there",
     "UPDATE replicas SET keeper = $2::text WHERE id = $1::text AND EXISTS (SELECT 1 FROM local_keeper WHERE id = $3::text)"
     " AND NOT " ELSEWHERE " RETURNING true"};
-inline constexpr Statement place{
-    "place", "SELECT k.host, k.folder, " ELSEWHERE ", " KEPT " FROM (SELECT 1) one LEFT JOIN local_keeper k ON true"};
-inline constexpr Statement leave_place{"leave_place", "UPDATE replicas SET keeper = NULL WHERE id = $1::text"};
+inline constexpr Statement place{"place",
+                                 "SELECT k.host, k.folder, " ELSEWHERE " FROM (SELECT 1) one LEFT JOIN local_keeper k ON true"};
 inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
                                         " FROM comp_runs r WHERE r.open AND r.uuid IS NOT NULL AND r.held_since IS NOT NULL"
                                         " ORDER BY r.run_id LIMIT $1::bigint"};
@@ -572,7 +568,6 @@ inline constexpr Statement jobs_by_state{
 #undef OWES
 #undef MICROSECONDS
 #undef LIVING
-#undef KEPT
 #undef ELSEWHERE
 #undef INCARNATION
 #undef INCARNATION_SHIFT

@@ -235,17 +235,17 @@ TEST_F(PostgresStoreTest, a_replica_whose_line_broke_lives_again_by_itself) {
 
 KeeperPlace here() { return {.id = "k1", .boot = "b1", .host = "h1", .folder = "/here"}; }
 KeeperPlace there() { return {.id = "k2", .boot = "b1", .host = "h2", .folder = "/there"}; }
-KeeperPlace moved(KeeperPlace place) {
-  place.moved = true;
+KeeperPlace instead_of(const std::string& folder, KeeperPlace place) {
+  place.instead_of = folder;
   return place;
 }
 
-TEST_F(PostgresStoreTest, replicas_keep_their_jobs_at_one_place_until_all_have_left_it) {
+TEST_F(PostgresStoreTest, replicas_keep_their_jobs_at_one_place_until_a_person_says_that_it_is_gone) {
   ASSERT_TRUE(wait(store_->join_at(here(), ReplicaId("r1"), {})));
   const auto second = another(), third = another();
   EXPECT_TRUE(wait(second->join_at(here(), ReplicaId("r2"), {})));
 
-  for (const auto& place : {there(), moved(there())}) {
+  for (const auto& place : {there(), instead_of("/here", there()), instead_of("/elsewhere", there())}) {
     const auto refused = wait(third->join_at(place, ReplicaId("r3"), {}));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, "store.other_keeper");
@@ -253,55 +253,46 @@ TEST_F(PostgresStoreTest, replicas_keep_their_jobs_at_one_place_until_all_have_l
   }
   EXPECT_TRUE(eventually([&] { return *wait(third->is_gone(ReplicaId("r3"))); })) << "who is refused does not live";
 
-  EXPECT_TRUE(wait(store_->leave(ReplicaId("r1"))));
-  runtime_.run(second->close());  // as of one that was killed, or whose line broke: it has not left
-  EXPECT_FALSE(wait(third->join_at(there(), ReplicaId("r3"), {})));
-  EXPECT_TRUE(wait(third->join_at(here(), ReplicaId("r2"), {}))) << "it is there again, and leaves in order";
-  EXPECT_TRUE(wait(third->leave(ReplicaId("r2"))));
-  EXPECT_TRUE(wait(third->join_at(there(), ReplicaId("r3"), {})));
-  EXPECT_FALSE(wait(store_->join_at(here(), ReplicaId("r1"), {}))) << "now it is the other one that is elsewhere";
-  runtime_.run(third->close());
-}
-
-TEST_F(PostgresStoreTest, jobs_that_are_not_over_hold_their_place_until_it_is_said_to_be_gone) {
-  for (const auto* job : {"'open', 'nothing'", "'aborted', 'kill'", "'succeeded', 'release'"}) {
-    world_->clear();
-    ASSERT_TRUE(wait(store_->join_at(here(), ReplicaId("r1"), {})));
-    ASSERT_TRUE(wait(store_->create_run(a_run())));
-    world_->execute(std::string("INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed)"
-                                " SELECT run_id, 0, 1, 1, 'j', 'first', ") +
-                    job + " FROM comp_runs");
-    EXPECT_TRUE(wait(store_->leave(ReplicaId("r1"))));
-    const auto other = another();
-
-    const auto refused = wait(other->join_at(there(), ReplicaId("r2"), {}));
-    ASSERT_FALSE(refused) << job;
-    EXPECT_EQ(refused.error().code, "store.other_keeper");
-    EXPECT_TRUE(wait(other->join_at(moved(there()), ReplicaId("r2"), {}))) << job;
-    runtime_.run(other->close());
-  }
+  runtime_.run(store_->close());
+  runtime_.run(second->close());
+  EXPECT_FALSE(wait(third->join_at(there(), ReplicaId("r4"), {}))) << "nobody lives, and nobody has said that it is gone";
+  EXPECT_TRUE(wait(third->join_at(here(), ReplicaId("r5"), {}))) << "there again, as after a death";
+  EXPECT_TRUE(wait(third->leave(ReplicaId("r5"))));
+  EXPECT_FALSE(wait(third->join_at(instead_of("/elsewhere", there()), ReplicaId("r6"), {}))) << "another folder is gone";
+  const auto fourth = another(), fifth = another();
+  EXPECT_TRUE(wait(fourth->join_at(instead_of("/here", there()), ReplicaId("r7"), {})));
+  EXPECT_TRUE(wait(fifth->join_at(instead_of("/here", there()), ReplicaId("r8"), {}))) << "said twice, it is the same";
+  EXPECT_FALSE(wait(third->join_at(here(), ReplicaId("r9"), {}))) << "now it is the other one that is elsewhere";
+  for (const auto* store : {&third, &fourth, &fifth}) runtime_.run((*store)->close());
 }
 
 /// A database of before this was told, with jobs under way: the place is that which has a journal of jobs.
 TEST_F(PostgresStoreTest, the_first_to_say_where_jobs_are_kept_has_kept_some) {
-  ASSERT_TRUE(wait(store_->create_run(a_run())));
-  world_->execute(
-      "INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed)"
-      " SELECT run_id, 0, 1, 1, 'j', 'first', 'open', 'nothing' FROM comp_runs");
-  EXPECT_FALSE(wait(store_->join_at(there(), ReplicaId("r1"), {})));
-  auto with_jobs = here();
-  with_jobs.has_jobs = true;
-  EXPECT_TRUE(wait(store_->join_at(with_jobs, ReplicaId("r1"), {})));
+  for (const auto* job : {"'open', 'nothing'", "'aborted', 'kill'", "'succeeded', 'release'"}) {
+    world_->clear();
+    const auto other = another();
+    ASSERT_TRUE(wait(other->create_run(a_run())));
+    world_->execute(std::string("INSERT INTO comp_task_attempts (run_id, task, attempt, changed_in, job_id, why, outcome, owed)"
+                                " SELECT run_id, 0, 1, 1, 'j', 'first', ") +
+                    job + " FROM comp_runs");
+    const auto refused = wait(other->join_at(there(), ReplicaId("r1"), {}));
+    ASSERT_FALSE(refused) << job;
+    EXPECT_EQ(refused.error().code, "store.other_keeper");
+    auto with_jobs = here();
+    with_jobs.has_jobs = true;
+    EXPECT_TRUE(wait(other->join_at(with_jobs, ReplicaId("r2"), {}))) << job;
+    runtime_.run(other->close());
+  }
 }
 
 TEST_F(PostgresStoreTest, the_same_directory_on_another_host_is_another_place) {
   ASSERT_TRUE(wait(store_->join_at(here(), ReplicaId("r1"), {})));
   const auto other = another();
-  auto copied = here();
-  copied.boot = "b2";
-  EXPECT_FALSE(wait(other->join_at(copied, ReplicaId("r2"), {})));
+  auto elsewhere = here();
+  elsewhere.boot = "b2";
+  EXPECT_FALSE(wait(other->join_at(elsewhere, ReplicaId("r2"), {})));
   runtime_.run(store_->close());
-  EXPECT_TRUE(wait(other->join_at(copied, ReplicaId("r2"), {}))) << "after a reboot it is the same place";
+  EXPECT_TRUE(wait(other->join_at(elsewhere, ReplicaId("r3"), {}))) << "after a reboot it is the same place";
   runtime_.run(other->close());
 }
 

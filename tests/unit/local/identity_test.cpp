@@ -23,8 +23,9 @@ class Identity : public testing::Test {
 
 TEST_F(Identity, is_made_with_its_directory_and_stays) {
   const auto state = (root_ / "a" / "state").string();
-  EXPECT_EQ(identity_of(state, "first").value(), "first");
-  EXPECT_EQ(identity_of(state, "second").value(), "first");
+  const auto first = identity_of(state, "first").value();
+  EXPECT_TRUE(first.starts_with("first.")) << first;
+  EXPECT_EQ(identity_of(state, "second").value(), first);
   EXPECT_EQ(std::distance(fs::directory_iterator(state), {}), 1) << "no draft is left";
 }
 
@@ -32,8 +33,9 @@ TEST_F(Identity, that_is_empty_after_a_power_failure_is_made_anew) {
   const auto state = (root_ / "state").string();
   fs::create_directory(state);
   std::ofstream(state + "/identity").flush();
-  EXPECT_EQ(identity_of(state, "first").value(), "first");
-  EXPECT_EQ(identity_of(state, "second").value(), "first");
+  const auto first = identity_of(state, "first").value();
+  EXPECT_TRUE(first.starts_with("first.")) << first;
+  EXPECT_EQ(identity_of(state, "second").value(), first);
   EXPECT_EQ(std::distance(fs::directory_iterator(state), {}), 1);
 }
 
@@ -44,9 +46,11 @@ TEST_F(Identity, a_directory_keeps_jobs_once_it_has_a_journal) {
 }
 
 TEST_F(Identity, is_that_of_the_directory_by_whatever_path) {
-  ASSERT_TRUE(identity_of((root_ / "state").string(), "first"));
+  const auto first = identity_of((root_ / "state").string(), "first").value();
   fs::create_directory_symlink(root_, root_ / "link");
-  EXPECT_EQ(identity_of((root_ / "link" / "state").string(), "second").value(), "first");
+  EXPECT_EQ(identity_of((root_ / "link" / "state").string(), "second").value(), first);
+  fs::copy(root_ / "state", root_ / "copy");
+  EXPECT_NE(identity_of((root_ / "copy").string(), "second").value(), first) << "a copy is another one";
 }
 
 TEST_F(Identity, a_directory_that_cannot_be_made_is_an_error_that_names_it) {

@@ -7,4 +7,4 @@ CREATE TABLE local_keeper (
   since timestamptz NOT NULL
 );
 ALTER TABLE replicas
-  ADD COLUMN keeper varchar;  -- the id of its own, and after `@` its host's boot; NULL: it has none, or has left it
+  ADD COLUMN keeper varchar;  -- the id of its own, and after `@` its host's boot; NULL: it has none
