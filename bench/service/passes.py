@@ -126,14 +126,14 @@ def passes(options):
 
         place.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         ours = "(s.query ILIKE '%sum(fence)%' OR s.query ILIKE '%pg_stat_%')"  # of this script
+        begins, commits = "s.query LIKE '%begun_by = CASE%'", "s.query LIKE '%committed = r.fence%'"  # each is the first statement of a round trip
 
         def calls(which):
             return place.sql.number(f"SELECT coalesce(sum(s.calls), 0) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database() AND {which}")
 
         def traffic():
-            """(statements, round trips: a call of the store's is one transaction) of the replica"""
-            time.sleep(1.1)  # servers report their transactions once a second
-            return calls(f"NOT {ours}"), place.sql.number("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()") - calls(ours)
+            """Statements of the replica: all, those that begin a pass, those that commit one."""
+            return calls(f"NOT {ours}"), calls(begins), calls(commits)
 
         rates = {"whole": [], "loop": [], "store": [], "pgbench": []}
         script = place.folder / "pass.sql"
@@ -153,7 +153,7 @@ def passes(options):
                 time.sleep(seconds / 2)
                 sent = [now - then for now, then in zip(traffic(), sent)]
                 counted = place.figure(replica, "baton_passes_total") - counted
-            print(f"passes: {sent[0] / counted:.2f} statements and {sent[1] / counted:.2f} round trips to the store a pass (pg_stat_statements, pg_stat_database)", flush=True)
+            print(f"passes: {sent[0] / counted:.2f} statements a pass, {sent[1] / counted:.2f} of them begin one and {sent[2] / counted:.2f} commit one: a round trip each (pg_stat_statements)", flush=True)
             rates["whole"].append(made / took)
             print(f"passes: whole {made / took:.0f}/s; CPU µs a pass: " + " · ".join(f"{name} {1e6 * (after[name] - before[name]) / made:.0f}" for name in after)
                   + f"  [{load()}]", flush=True)
