@@ -1,4 +1,4 @@
-/// What this machine has to share out among jobs.
+/// What this machine is called, and what it has to share out among jobs.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@ namespace baton {
 /// `ram` in bytes, of the machine or of the cgroup that this process is in, and `gpu`, the number of NVIDIA devices.
 [[nodiscard]] core::Resources ram_and_gpus();
 
+/// `host` where it has none.
 [[nodiscard]] std::string host_name();
 
 }  // namespace baton

@@ -1,8 +1,6 @@
 #include "core/mutants.hpp"
 
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 
 namespace baton::core {
 
@@ -50,18 +48,5 @@ std::optional<Mutant> mutant_from(std::string_view text) {
   }
   return std::nullopt;
 }
-
-#ifdef BATON_MUTANTS
-Mutant mutant_of_environment() {
-  const char* name = std::getenv("BATON_MUTANT");
-  if (name == nullptr) return Mutant::none;
-  const auto found = mutant_from(name);
-  if (!found) {
-    std::fprintf(stderr, "BATON_MUTANT: there is no mutant '%s'\n", name);
-    std::exit(64);
-  }
-  return *found;
-}
-#endif
 
 }  // namespace baton::core

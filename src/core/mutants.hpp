@@ -1,6 +1,6 @@
 /// Switches that break one rule each, so that a test can prove that the break is found: by the simulation, or by the scene of a weakness of
 /// the reference (docs/conformance.md, W-n). Without BATON_MUTANTS (that is, in every release binary) each is a constant false and leaves no
-/// trace; with it, the environment variable BATON_MUTANT switches one on.
+/// trace; the tests' binaries switch one on by the environment (tests/support/mutant_of_environment.cpp).
 #pragma once
 
 #include <cstdint>
@@ -52,8 +52,7 @@ inline constexpr int simulated_mutant_count = 17;  ///< those before: found by t
 
 #ifdef BATON_MUTANTS
 /// The one mutant that is on; of the whole process. Written before the threads of a test begin.
-[[nodiscard]] Mutant mutant_of_environment();
-inline Mutant mutant_on = mutant_of_environment();
+inline Mutant mutant_on = Mutant::none;
 [[nodiscard]] inline bool mutant(Mutant which) { return mutant_on == which; }
 #else
 [[nodiscard]] constexpr bool mutant(Mutant) { return false; }

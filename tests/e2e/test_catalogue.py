@@ -132,6 +132,7 @@ class Runs(Catalogue):
         self.assertEqual(replica.ask("POST", f"/v2/computations/{PROJECT}:stop", {"user_id": 1})[0], 202)
         self.until_result("ABORTED")
         self.assertEqual(self.row("cancelled"), cancelled)
+        self.eventually(lambda: any(" stop " in line and PROJECT in line for line in replica.text().splitlines()), "the log says that it was asked for")
         self.assertEqual(replica.ask("POST", f"/v2/computations/{PROJECT}:stop", {"user_id": 1})[0], 202)
         self.assertEqual(self.row("result"), ["ABORTED"])
 

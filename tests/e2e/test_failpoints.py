@@ -183,11 +183,16 @@ class Stopped(Dying):
 
 
 class Quarantine(Dying):
-    def test_a_run_whose_passes_throw_backs_off_and_is_held_with_its_error_until_it_is_released(self):
+    def two_runs(self):
+        """The start requests of one that is to be poison, and of another; no replica is left."""
         helper = self.serve(binary=FAILING)
-        poison, other = self.put(helper, self.two_steps()), self.put(helper, self.two_steps(3))
+        requests = self.put(helper, self.two_steps()), self.put(helper, self.two_steps(3))
         helper.kill(signal.SIGTERM)
         self.assertEqual(helper.process.wait(10), 0)
+        return requests
+
+    def test_a_run_whose_passes_throw_backs_off_and_is_held_with_its_error_until_it_is_released(self):
+        poison, other = self.two_runs()
         project = poison["project_id"]
         replica = self.serve(binary=FAILING, BATON_FAILPOINT=f"pass-begun@{project}", BATON_FAILPOINT_THROWS="1")
         for request in other, poison:
@@ -201,17 +206,15 @@ class Quarantine(Dying):
 
         replica.kill(signal.SIGTERM)
         self.assertEqual(replica.process.wait(10), 0, replica.text())
-        self.serve()
+        last = self.serve()
         name = next(word for word in self.remote("quarantine", "list", code=0).out.split() if project in word)
         self.remote("quarantine", "release", name, code=0)
         self.assertEqual(self.wait_for_the_end(project), "SUCCESS")
+        self.eventually(lambda: any(" released " in line and project in line for line in last.text().splitlines()), "the log says who was released")
         self.check()
 
     def test_a_run_that_kills_its_replicas_is_held_and_others_go_on(self):
-        helper = self.serve(binary=FAILING)
-        poison, other = self.put(helper, self.two_steps()), self.put(helper, self.two_steps(3))
-        helper.kill(signal.SIGTERM)
-        self.assertEqual(helper.process.wait(10), 0)
+        poison, other = self.two_runs()
         project = poison["project_id"]
         deadly = {"BATON_FAILPOINT": f"pass-begun@{project}"}
         for _ in range(2):

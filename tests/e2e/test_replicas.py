@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from service import Service, TOKEN
-from workshop import LONG, ROOT
+from workshop import LONG, PATIENCE, ROOT
 
 SEED = int(os.environ.get("BATON_SEED") or time.time_ns())
 
@@ -321,6 +321,24 @@ class Interface(Service):
         self.assertIn(("baton_pass_seconds", "histogram"), kinds.items())
         described = set(re.findall(r"`(baton_\w+)(?:\{[^`]*)?`", (ROOT / "docs/operate.md").read_text(encoding="utf-8")))
         self.assertEqual(set(kinds), described)
+
+    def test_a_replica_whose_place_was_given_away_ends_and_says_why(self):
+        replica = self.serve()
+        self.sql("UPDATE local_keeper SET id = 'another', folder = '/another'")
+        self.sql("SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN replicas p ON ((l.classid::bigint << 32) | l.objid::bigint) = p.lock_key"
+                 " WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+
+        self.assertEqual(replica.process.wait(PATIENCE), 4, replica.text())
+        self.eventually(lambda: "store.other_keeper" in replica.text(), "it says why")
+        self.assertIn("/another", replica.text())
+
+    def test_a_queue_that_is_there_with_other_arguments_is_refused(self):
+        self.serve()
+        other = self.serve(BATON_QUEUE_TTL="60s")
+        self.eventually(lambda: "queue.refused" in other.text(), "it says that it cannot have the queue as it was told")
+        self.assertEqual(other.ask("GET", "/readyz")[0], 503)
+        elsewhere = self.serve(BATON_QUEUE=self.name + "-other", BATON_EXCHANGE=self.name + "-exchange", BATON_QUEUE_TTL="60s", BATON_QUEUE_RETRY_DELAY="2s")
+        self.eventually(lambda: elsewhere.ask("GET", "/readyz")[0] == 200, "another one is made")
 
     def test_tables_that_are_missing_are_named_where_they_are_not_to_be_made(self):
         ended = self.baton("serve", "--listen", "127.0.0.1:0", "--local-backend", "--data", self.folder, env={**self.environment, "BATON_MIGRATE": "0"}, code=4)

@@ -83,11 +83,6 @@ class Purity(unittest.TestCase):
     def test_durations_and_injected_time_are_allowed(self):
         self.assertEqual(self.broken('Duration d = std::chrono::seconds(5); auto now = runtime.wall(); co_await runtime.sleep(d); run(now); // steady_clock::now()\nlog("std::thread");'), [])
 
-    def test_the_switch_of_mutants_alone_is_read_from_the_environment(self):
-        self.assertEqual(self.broken('getenv("BATON_MUTANT");', "core/mutants.cpp"), [])
-        self.assertEqual(self.broken('fopen("BATON_MUTANT");', "core/mutants.cpp"), [1])
-        self.assertEqual(self.broken('getenv("BATON_MUTANT");', "core/dag.cpp"), [1])
-
     def test_boost_is_for_scheduling_and_not_for_core(self):
         self.assertEqual(self.broken("#include <boost/asio/awaitable.hpp>\n", "core/x.hpp"), [1])
         self.assertEqual(self.broken("#include <boost/asio/awaitable.hpp>\n", "scheduling/x.hpp"), [])

@@ -166,7 +166,7 @@ int main(int argc, char** argv) {
     return 0;
   }
 #ifdef BATON_MUTANTS
-  if (arguments.mutant != core::Mutant::none) core::mutant_on = arguments.mutant;
+  core::mutant_on = arguments.mutant;
 #else
   if (arguments.mutant != core::Mutant::none) refuse("this build has no mutants: use preset 'mutants'");
 #endif

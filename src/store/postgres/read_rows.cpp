@@ -1,7 +1,5 @@
 #include "store/postgres/read_rows.hpp"
 
-#include <utility>
-
 #include "store/codec/codec.hpp"
 
 namespace baton::store {
@@ -182,12 +180,9 @@ Outgoing read_message(postgres::Row& row) {
   message.what.attempt = row.small_number();
   message.what.platform_ok = row.truth();
   message.what.text = row.text();
-  if (message.what.what == core::Told::task_started) {  // which has no line of its own; a version before wrote nothing here
-    const auto resources = std::exchange(message.what.text, {});
-    if (!resources.empty()) message.what.resources = decoded(resources_from(resources));
-  }
   message.what.level = row.small_number();
   message.what.at = row.instant();
+  if (const auto resources = row.some_text()) message.what.resources = decoded(resources_from(*resources));
   return message;
 }
 

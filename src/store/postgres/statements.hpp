@@ -367,11 +367,12 @@ inline constexpr Statement commit_nodes{
 #undef REAL
 inline constexpr Statement commit_messages{
     "commit_messages",
-    "INSERT INTO outbox (run_id, fence, n, created, what, task, node_id, state, attempt, platform_ok, text, level, at)"
+    "INSERT INTO outbox (run_id, fence, n, created, what, task, node_id, state, attempt, platform_ok, text, level, at, resources)"
     " SELECT r.run_id, r.fence, d.number - 1, clock_timestamp(), d.what, d.task, coalesce(t.node_id, ''), d.state::statetype,"
-    " d.attempt, d.platform_ok, d.text, d.level, d.at"
+    " d.attempt, d.platform_ok, d.text, d.level, d.at, d.resources::json"
     " FROM comp_runs r CROSS JOIN unnest($3::text[], $4::integer[], $5::text[], $6::integer[], $7::boolean[], $8::text[],"
-    " $9::integer[], $10::timestamptz[]) WITH ORDINALITY d(what, task, state, attempt, platform_ok, text, level, at, number)"
+    " $9::integer[], $10::timestamptz[], $11::text[])"
+    " WITH ORDINALITY d(what, task, state, attempt, platform_ok, text, level, at, resources, number)"
     " LEFT JOIN comp_run_snapshot_tasks t ON t.run_id = $1::bigint AND t.task = d.task"
     " WHERE " OF_PASS " ORDER BY d.number RETURNING id, n, node_id"};
 // Of a run that has ended; the last of its commit, as it looks at all that the others wrote.
@@ -500,7 +501,7 @@ inline constexpr Statement held{"held", "SELECT " RUN_COLUMNS
 inline constexpr Statement outbox{
     "outbox",
     "SELECT o.id, r.user_id, r.project_uuid, r.iteration, o.run_id, o.fence, o.n, o.node_id, r.metadata, o.what, o.task, o.state,"
-    " o.attempt, o.platform_ok, o.text, o.level, o.at FROM outbox o JOIN comp_runs r ON r.run_id = o.run_id"
+    " o.attempt, o.platform_ok, o.text, o.level, o.at, o.resources FROM outbox o JOIN comp_runs r ON r.run_id = o.run_id"
     " WHERE o.created <= clock_timestamp() - " MICROSECONDS("$1") " ORDER BY o.id LIMIT $2::bigint"};
 // All three in one transaction: with the runs locked no commit can add what the last one does not see.
 #define TOLD(row) "(" row ".id, " row ".fence) IN (SELECT id, fence FROM unnest($1::bigint[], $2::bigint[]) named(id, fence))"

@@ -152,8 +152,9 @@ Parameters message_parameters(const core::Ticket& ticket, const std::vector<core
       column(news, [](const Record& r) { return r.task ? std::optional(position(*r.task)) : std::nullopt; }),
       column(news, [](const Record& r) { return text_of(core::to_db(r.state)); }),
       column(news, [](const Record& r) { return r.attempt; }), column(news, [](const Record& r) { return r.platform_ok; }),
-      column(news, [](const Record& r) { return r.what == core::Told::task_started ? to_json(r.resources) : r.text; }),
-      column(news, [](const Record& r) { return r.level; }), column(news, [](const Record& r) { return r.at; }));
+      column(news, [](const Record& r) { return r.text; }), column(news, [](const Record& r) { return r.level; }),
+      column(news, [](const Record& r) { return r.at; }),
+      column(news, [](const Record& r) { return r.resources.empty() ? std::nullopt : std::optional(to_json(r.resources)); }));
 }
 
 std::vector<std::string> ids_of(const std::vector<core::TaskDefinition>& tasks) {

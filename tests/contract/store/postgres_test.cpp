@@ -231,6 +231,19 @@ TEST_F(PostgresStoreTest, a_replica_whose_line_broke_lives_again_by_itself) {
   EXPECT_TRUE(wait(store_->orphans(10))->empty());
 }
 
+TEST_F(PostgresStoreTest, replicas_that_are_gone_for_long_are_forgotten) {
+  ASSERT_TRUE(wait(store_->join(ReplicaId("lives"))));
+  world_->execute(
+      "INSERT INTO replicas (id, version, seen, lock_key) VALUES ('gone', '', (SELECT now FROM test_clock) - interval '8 days', "
+      "1),"
+      " ('just gone', '', (SELECT now FROM test_clock) - interval '6 days', 2);"
+      " UPDATE replicas SET seen = (SELECT now FROM test_clock) - interval '8 days' WHERE id = 'lives'");
+  const auto other = another();
+  ASSERT_TRUE(wait(other->join(ReplicaId("new"))));
+  EXPECT_EQ(world_->execute("SELECT id FROM replicas ORDER BY id"), (std::vector<std::string>{"just gone", "lives", "new"}));
+  runtime_.run(other->close());
+}
+
 // ---- one keeper for all (R15) ----------------------------------------------------------------------------------------------
 
 KeeperPlace here() { return {.id = "k1", .boot = "b1", .host = "h1", .folder = "/here"}; }
